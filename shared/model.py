@@ -1,0 +1,111 @@
+"""The nouns that every module shares: disks, snapshots, rules and problems.
+
+All are frozen, hashable where they serve as keys, and serialise to JSON with msgspec.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+
+class Disk(msgspec.Struct, frozen=True, order=True):
+    """A cloud's volume.
+
+    `scope` is what a listing, a lease and a rate limit belong to: one region on AWS, one project
+    on Google. It is never empty: a disk whose scope cannot be told is a problem, not a guess.
+    """
+
+    provider: str
+    scope: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        """The disk in one word, as reports and `--only disks=` have it."""
+        return f"{self.provider}:{self.scope}/{self.name}"
+
+
+State = Literal["pending", "completed", "failed"]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot as the cloud lists it.
+
+    `started` is aware, in UTC. `deltas` is what the snapshot says it was made under, as its label
+    or description bears it; empty where it says nothing.
+    """
+
+    id: str
+    disk: Disk
+    started: datetime
+    state: State
+    labels: dict[str, str] = {}
+    deltas: str = ""
+
+
+class Source(msgspec.Struct, frozen=True, order=True):
+    """The Kubernetes object that says something; `namespace` is empty for cluster-wide kinds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {name}"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """Deltas for one disk.
+
+    `name` is upstream's rule name (`shop-pvc-data`). `deltas` is normalised text that
+    `deltas.parse` accepts. `namespace`, `claim` and `volume` name what the disk is to the cluster;
+    they are empty where there is no such thing.
+    """
+
+    name: str
+    disk: Disk
+    deltas: str
+    source: Source
+    namespace: str = ""
+    claim: str = ""
+    volume: str = ""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with a rule, said to its owner.
+
+    `value` is the value as it stands, shortened; `message` says what is wrong and what would be
+    right. An error holds every deletion of `disk`; where the disk cannot be told, of the disks
+    whose snapshots say that they were made by the rule `rule` of this source's namespace. A
+    source that has no power over a disk names neither.
+    """
+
+    severity: Literal["error", "warning"]
+    source: Source
+    field: str
+    value: str
+    message: str
+    disk: Disk | None = None
+    rule: str = ""
+
+
+class RuleSet(msgspec.Struct, frozen=True):
+    """All rules of one read, with their problems.
+
+    `skipped` counts what asks for snapshots of another cloud's or driver's volumes; `read_from`
+    says where the objects were read.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    skipped: int = 0
+    read_from: str = ""
+
+
+def shorten(value: object, limit: int = 120) -> str:
+    """Print untrusted input on one line: control characters escaped, cut to `limit`."""
+    text = value if isinstance(value, str) else repr(value)
+    head = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
+    return head if len(head) <= limit and len(text) <= limit else head[: limit - 1] + "…"
