@@ -1,0 +1,1 @@
+"""One package per cloud: thin handlers and the ports that only that cloud needs."""

@@ -1,0 +1,1 @@
+"""The AWS Lambda function and what only AWS needs."""

@@ -1,0 +1,97 @@
+"""What a plan consists of. Serialises to JSON and back with msgspec."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from shared.model import Disk, Problem, Snapshot
+
+WaitCause = Literal["incomplete-listing", "pending", "failing"]
+HoldCause = Literal[
+    "incomplete-listing", "rule-problem", "rules-not-current", "two-key", "mass-expiry"
+]
+
+
+class Create(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot to begin.
+
+    `overdue` is age over interval, minus one; None where the disk has no snapshot yet.
+    """
+
+    disk: Disk
+    name: str
+    labels: dict[str, str]
+    description: str
+    rules: tuple[str, ...]
+    overdue: float | None
+    reason: str
+
+
+class Delete(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot to delete. `unconfirmed`: asking tarsnapper as well would have taken too long."""
+
+    snapshot: Snapshot
+    reason: str
+    unconfirmed: bool = False
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A deletion that the plan refuses for now."""
+
+    snapshot: Snapshot
+    cause: HoldCause
+    reason: str
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk that is due, but not snapshotted in this pass."""
+
+    disk: Disk
+    cause: WaitCause
+    reason: str
+
+
+class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One disk's account.
+
+    `kept` counts the completed snapshots that stay, by why; with the deletions and holds they are
+    all completed ones of this cluster. `late` tells that an earlier pass should have snapshotted
+    it. `states` counts all snapshots with our author label.
+    """
+
+    disk: Disk
+    states: dict[str, int]
+    rules: tuple[str, ...] = ()
+    policy: tuple[str, ...] = ()
+    interval: timedelta | None = None
+    newest: datetime | None = None
+    next_due: datetime | None = None
+    overdue: float | None = None
+    late: bool = False
+    kept: dict[str, int] = {}
+    deletes: int = 0
+    holds: int = 0
+
+
+class Orphans(msgspec.Struct, frozen=True, kw_only=True):
+    """The snapshots of this cluster on a disk that no rule covers any more."""
+
+    disk: Disk
+    count: int
+    newest: datetime
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pass is to do, and why; the most overdue disk first."""
+
+    now: datetime
+    creates: tuple[Create, ...] = ()
+    deletes: tuple[Delete, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    disks: tuple[DiskPlan, ...] = ()
+    orphans: tuple[Orphans, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    skipped: int = 0
+    rules: int = 0

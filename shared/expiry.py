@@ -1,0 +1,182 @@
+"""What of one disk's history goes, what is held, and why. Pure.
+
+Every guard stands here: only completed snapshots count, the keep label, other clusters'
+snapshots, snapshots from the future, the two-key rule and the hold for mistakes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from shared.actions import Delete, Hold, HoldCause
+from shared.deltas import Deltas, parse
+from shared.due import words
+from shared.errors import DeltasError
+from shared.labels import SEPARATOR
+from shared.model import Snapshot
+from shared.policy import CLOCK_SKEW, Policy
+from shared.retention import Retention, confirm, retain
+
+
+class Expiry(NamedTuple):
+    """One disk's deletions and holds; `kept` counts the completed ones that stay, by why."""
+
+    deletes: list[Delete]
+    holds: list[Hold]
+    kept: Counter[str]
+
+
+def parse_borne(text: str) -> tuple[Deltas, ...]:
+    """Read the deltas that a snapshot bears; nothing where they cannot be understood."""
+    try:
+        return tuple(parse(part) for part in text.split(SEPARATOR)) if text else ()
+    except DeltasError:
+        return ()
+
+
+def expire(
+    snapshots: Iterable[Snapshot],
+    rules: Sequence[Deltas],
+    now: datetime,
+    policy: Policy,
+    blocked: tuple[HoldCause, str] | None = None,
+) -> Expiry:
+    """Decide over all snapshots of a disk with our author label.
+
+    `blocked` says why nothing of this disk may be deleted now: what would go is held with it.
+    """
+    expiry = Expiry([], [], Counter())
+    history = _History(snapshots, now, policy)
+    expiry.kept.update(history.set_aside)
+    if not history.counted:
+        return expiry
+    retentions = [history.retain(deltas) for deltas in rules]
+    gone = _count_kept(retentions, rules, history, now, policy, expiry.kept)
+    if not gone:
+        return expiry
+    unconfirmed = False
+    if blocked is None:
+        unconfirmed, blocked = _two_keys(retentions, rules, history.anchor)
+    held = {} if blocked else _mistakes(gone, history, rules, policy)
+    longest = max(rules, key=lambda d: d.resolve(history.anchor)[-1])
+    for snapshot in gone:
+        cause = blocked or held.get(snapshot.id)
+        why = _why(snapshot, longest, history.anchor)
+        if cause:
+            reason = f"{cause[1]} (would go: {why})"
+            expiry.holds.append(Hold(snapshot=snapshot, cause=cause[0], reason=reason))
+        else:
+            expiry.deletes.append(Delete(snapshot=snapshot, reason=why, unconfirmed=unconfirmed))
+    return expiry
+
+
+class _History:
+    """The completed snapshots of this cluster, none from the future, and what lists keep of it."""
+
+    def __init__(self, snapshots: Iterable[Snapshot], now: datetime, policy: Policy) -> None:
+        self.counted: list[Snapshot] = []
+        self.set_aside: Counter[str] = Counter()
+        for snapshot in snapshots:
+            if snapshot.state != "completed" or policy.labels.owner(snapshot) == "other":
+                continue
+            if snapshot.started > now + CLOCK_SKEW:
+                self.set_aside["dated in the future"] += 1
+                continue
+            if snapshot.started > now:
+                snapshot = msgspec.structs.replace(snapshot, started=now)
+            self.counted.append(snapshot)
+        self.anchor = max((s.started for s in self.counted), default=now)
+        self._retentions: dict[str, Retention] = {}
+
+    def retain(self, deltas: Deltas) -> Retention:
+        if deltas.text not in self._retentions:
+            self._retentions[deltas.text] = retain(self.counted, deltas.resolve(self.anchor))
+        return self._retentions[deltas.text]
+
+
+def _count_kept(
+    retentions: Sequence[Retention],
+    rules: Sequence[Deltas],
+    history: _History,
+    now: datetime,
+    policy: Policy,
+    kept: Counter[str],
+) -> list[Snapshot]:
+    """Count what is kept, each snapshot once, by why; return what goes, the oldest first."""
+    names = [deltas.generations() for deltas in rules]
+    gone = []
+    for index, snapshot in enumerate(retentions[0].history):
+        for retention, generations in zip(retentions, names, strict=True):
+            reason = retention.kept.get(index)
+            if reason:
+                kept["newest" if reason.generation < 0 else generations[reason.generation]] += 1
+                break
+        else:
+            if policy.labels.kept(snapshot, now):
+                kept["keep label"] += 1
+            else:
+                gone.append(snapshot)
+    return gone
+
+
+def _two_keys(
+    retentions: Sequence[Retention], rules: Sequence[Deltas], anchor: datetime
+) -> tuple[bool, tuple[HoldCause, str] | None]:
+    """Ask tarsnapper too: whether any list went unconfirmed, and the hold where it disagrees."""
+    unconfirmed = False
+    for retention, deltas in zip(retentions, rules, strict=True):
+        confirmed = confirm(retention, deltas.resolve(anchor))
+        if confirmed is None:
+            unconfirmed = True
+        elif confirmed != retention.kept_ids():
+            return unconfirmed, (
+                "two-key",
+                f"tarsnapper decides otherwise under '{deltas.text}'; please report this",
+            )
+    return unconfirmed, None
+
+
+def _mistakes(
+    gone: Sequence[Snapshot], history: _History, rules: Sequence[Deltas], policy: Policy
+) -> dict[str, tuple[HoldCause, str]]:
+    """Hold what looks like a mistyped or tightened rule rather than the passing of time."""
+    if policy.allow_mass_expiry or len(gone) <= policy.max_expire:
+        return {}
+    current = {deltas.text for deltas in rules}
+    borne = {s.deltas: parse_borne(s.deltas) for s in history.counted}
+    silent = [s for s in gone if not borne[s.deltas]]
+    kept_by_own = {
+        text: set().union(*(history.retain(d).kept_ids() for d in lists))
+        for text, lists in borne.items()
+        if not {d.text for d in lists} <= current
+    }
+    tightened = [s for s in gone if s.id in kept_by_own.get(s.deltas, ())]
+    held: dict[str, tuple[HoldCause, str]] = {}
+    if len(tightened) > policy.max_expire:
+        reason = (
+            f"the deltas they were made under would keep {len(tightened)} of this disk; "
+            f"more than {policy.max_expire} go only with allow_mass_expiry"
+        )
+        held |= {s.id: ("mass-expiry", reason) for s in tightened}
+    all_silent = sum(not borne[s.deltas] for s in history.counted)
+    if len(silent) > policy.max_expire and 2 * len(silent) > all_silent:
+        reason = (
+            f"{len(silent)} of {all_silent} snapshots that bear no deltas would go at once; "
+            f"more than {policy.max_expire} and more than half go only with allow_mass_expiry"
+        )
+        held |= {s.id: ("mass-expiry", reason) for s in silent}
+    return held
+
+
+def _why(snapshot: Snapshot, deltas: Deltas, anchor: datetime) -> str:
+    """Say why a snapshot goes, by the list of deltas that reaches back furthest."""
+    age = anchor - snapshot.started
+    lengths = deltas.resolve(anchor)
+    if age > lengths[-1]:
+        return f"{words(age)} older than the newest, past the end of the last generation"
+    generation = next(i for i, span in enumerate(lengths[1:]) if age <= span)
+    name = deltas.generations()[generation]
+    return f"{words(age)} older than the newest, in '{name}', where others stand nearer"

@@ -1,0 +1,220 @@
+"""The Kubernetes objects that rules are read from: just the fields that are read.
+
+Objects are decoded one by one, so that a malformed one is one problem and never fails a page.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from shared.errors import ClusterError
+from shared.model import Problem, Source, shorten
+
+GROUP = "k8s-snapshots.elsdoerfer.com"
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """`metadata` of any object."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class CSI(msgspec.Struct, frozen=True, rename="camel"):
+    """`spec.csi` of a PersistentVolume."""
+
+    driver: str
+    volume_handle: str
+
+
+class AWSElasticBlockStore(msgspec.Struct, frozen=True):
+    """The in-tree EBS volume."""
+
+    volume_id: str = msgspec.field(name="volumeID")
+
+
+class GCEPersistentDisk(msgspec.Struct, frozen=True, rename="camel"):
+    """The in-tree persistent disk."""
+
+    pd_name: str
+
+
+class ClaimRef(msgspec.Struct, frozen=True):
+    """The claim that a volume says it is bound to; the cluster's controller writes it."""
+
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """One requirement of a node selector term."""
+
+    key: str
+    operator: str = "In"
+    values: tuple[str, ...] = ()
+
+
+class Term(msgspec.Struct, frozen=True, rename="camel"):
+    """A node selector term."""
+
+    match_expressions: tuple[Expression, ...] = ()
+
+
+class NodeSelector(msgspec.Struct, frozen=True, rename="camel"):
+    """`required` of a node affinity."""
+
+    node_selector_terms: tuple[Term, ...] = ()
+
+
+class NodeAffinity(msgspec.Struct, frozen=True):
+    """Where a volume can be used."""
+
+    required: NodeSelector | None = None
+
+
+class VolumeSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """`spec` of a PersistentVolume."""
+
+    csi: CSI | None = None
+    aws_elastic_block_store: AWSElasticBlockStore | None = None
+    gce_persistent_disk: GCEPersistentDisk | None = None
+    claim_ref: ClaimRef | None = None
+    node_affinity: NodeAffinity | None = None
+
+
+class PersistentVolume(msgspec.Struct, frozen=True):
+    """A PersistentVolume."""
+
+    metadata: Metadata
+    spec: VolumeSpec
+
+    def topology(self, *keys: str) -> list[tuple[str, str]]:
+        """List what labels and node affinity say under these keys: (field, value)."""
+        labels = self.metadata.labels or {}
+        found = [(f"metadata.labels[{key}]", labels[key]) for key in keys if labels.get(key)]
+        affinity = self.spec.node_affinity
+        terms = affinity.required.node_selector_terms if affinity and affinity.required else ()
+        for term in terms:
+            for expression in term.match_expressions:
+                if expression.key in keys and expression.operator == "In":
+                    field = f"spec.nodeAffinity[{expression.key}]"
+                    found += [(field, value) for value in expression.values]
+        return found
+
+
+class ClaimSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """`spec` of a PersistentVolumeClaim."""
+
+    volume_name: str = ""
+
+
+class PersistentVolumeClaim(msgspec.Struct, frozen=True):
+    """A PersistentVolumeClaim."""
+
+    metadata: Metadata
+    spec: ClaimSpec = ClaimSpec()
+
+
+class SnapshotRule(msgspec.Struct, frozen=True):
+    """A SnapshotRule. Upstream's CRD had no schema, so its spec may be anything."""
+
+    metadata: Metadata
+    spec: Any = None
+
+
+Object = PersistentVolume | PersistentVolumeClaim | SnapshotRule
+KINDS: dict[str, type[Object]] = {
+    kind.__name__: kind for kind in (PersistentVolume, PersistentVolumeClaim, SnapshotRule)
+}
+
+
+class Objects(msgspec.Struct):
+    """All objects of one read, with a problem for each that could not be decoded.
+
+    `read_from` says where they were read, for the report.
+    """
+
+    read_from: str
+    volumes: list[PersistentVolume] = []
+    claims: list[PersistentVolumeClaim] = []
+    rules: list[SnapshotRule] = []
+    problems: list[Problem] = []
+
+    def add(self, kind: str, items: Iterable[msgspec.Raw | bytes]) -> None:
+        """Decode items of one kind; other kinds are passed over."""
+        target: list[Any] = {
+            "PersistentVolume": self.volumes,
+            "PersistentVolumeClaim": self.claims,
+            "SnapshotRule": self.rules,
+        }.get(kind, [])
+        if kind not in KINDS:
+            return
+        decoder = msgspec.json.Decoder(KINDS[kind])
+        for item in items:
+            try:
+                target.append(decoder.decode(item))
+            except (msgspec.DecodeError, RecursionError) as error:
+                self.problems.append(_malformed(kind, item, error))
+
+
+class _Loose(msgspec.Struct):
+    kind: Any = ""
+    apiVersion: Any = ""
+    metadata: Any = None
+    items: list[msgspec.Raw] | None = None
+
+
+def decode_list(data: bytes, read_from: str) -> Objects:
+    """Decode what `kubectl get pv,pvc,snapshotrules -A -o json` prints.
+
+    Raises:
+        ClusterError: where it is no such List.
+    """
+    objects = Objects(read_from)
+    try:
+        listed = msgspec.json.decode(data, type=_Loose)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ClusterError(
+            f"{read_from} is not JSON as kubectl prints it: {shorten(str(error))}"
+        ) from None
+    if listed.items is None:
+        raise ClusterError(
+            f"{read_from} is not a List: write it with "
+            "kubectl get pv,pvc,snapshotrules --all-namespaces -o json"
+        )
+    for item in listed.items:
+        objects.add(_kind(item, objects), [item])
+    return objects
+
+
+def _kind(item: msgspec.Raw, objects: Objects) -> str:
+    try:
+        kind = msgspec.json.decode(item, type=_Loose).kind
+    except (msgspec.DecodeError, RecursionError) as error:
+        objects.problems.append(_malformed("object", item, error))
+        return ""
+    return kind if isinstance(kind, str) else ""
+
+
+def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Problem:
+    """Describe an object that cannot be decoded, by what can still be read of its name."""
+    try:
+        metadata = msgspec.json.decode(item, type=_Loose).metadata
+    except (msgspec.DecodeError, RecursionError):
+        metadata = None
+    found = metadata if isinstance(metadata, dict) else {}
+    problem, _, path = str(error).partition(" - at `$")
+    return Problem(
+        severity="error",
+        source=Source(
+            kind, shorten(found.get("namespace", "")), shorten(found.get("name", "(no name)"))
+        ),
+        field=path.rstrip("`").lstrip(".") or "object",
+        value="",
+        message=f"cannot be read: {shorten(problem)}",
+    )

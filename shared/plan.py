@@ -1,0 +1,255 @@
+"""The plan: rules and snapshots in, actions with their reasons out. Pure and deterministic."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+
+import msgspec
+
+from shared.actions import Create, Delete, DiskPlan, Hold, HoldCause, Orphans, Plan, Wait
+from shared.deltas import parse
+from shared.due import Due, is_due
+from shared.expiry import expire, parse_borne
+from shared.labels import CLAIM, NAMESPACE, RULE, VOLUME, snapshot_name
+from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source
+from shared.policy import CLOCK_SKEW, Policy
+from shared.request import Only
+
+
+def plan(
+    ruleset: RuleSet,
+    snapshots: Iterable[Snapshot],
+    now: datetime,
+    policy: Policy,
+    *,
+    incomplete: Mapping[str, str] | None = None,
+    only: Only | None = None,
+) -> Plan:
+    """Plan a pass.
+
+    Args:
+        ruleset: all rules, whatever `only` selects: a disk is judged by all of its rules.
+        snapshots: what the listings gave, in any order; others' are passed over.
+        now: aware, UTC.
+        policy: what else decides.
+        incomplete: the scopes whose listing may lack snapshots, with why.
+        only: the selection; None selects everything.
+    """
+    return _Planner(ruleset, snapshots, now, policy, incomplete or {}, only or Only()).plan()
+
+
+class _Planner:
+    def __init__(
+        self,
+        ruleset: RuleSet,
+        snapshots: Iterable[Snapshot],
+        now: datetime,
+        policy: Policy,
+        incomplete: Mapping[str, str],
+        only: Only,
+    ) -> None:
+        self.ruleset, self.now, self.policy = ruleset, now, policy
+        self.incomplete, self.only = incomplete, only
+        self.histories = _by_disk(snapshots, policy)
+        self.rules: dict[Disk, list[Rule]] = defaultdict(list)
+        for rule in ruleset.rules:
+            self.rules[rule.disk].append(rule)
+        self.broken = self._broken()
+        self.creates: list[tuple[Create, list[Rule]]] = []
+        self.deletes: list[Delete] = []
+        self.holds: list[Hold] = []
+        self.waits: list[Wait] = []
+        self.disks: list[DiskPlan] = []
+        self.problems = list(ruleset.problems)
+
+    def plan(self) -> Plan:
+        covered = self.rules.keys() | self.broken.keys()
+        selected = [d for d in sorted(covered) if self.only.selects(d, self.rules.get(d, ()))]
+        for disk in selected:
+            self._disk(disk)
+        self.creates.sort(key=lambda pair: (-_urgency(pair[0]), pair[0].disk))
+        self.deletes.sort(key=lambda d: (d.snapshot.started, d.snapshot.id))
+        return Plan(
+            now=self.now,
+            creates=tuple(self._named()),
+            deletes=tuple(self.deletes),
+            holds=tuple(self.holds),
+            waits=tuple(self.waits),
+            disks=tuple(self.disks),
+            orphans=tuple(self._orphans(covered)),
+            problems=tuple(self.problems),
+            skipped=self.ruleset.skipped,
+            rules=sum(len(self.rules.get(disk, ())) for disk in selected),
+        )
+
+    def _disk(self, disk: Disk) -> None:
+        history = self.histories.get(disk, [])
+        problem = self.broken.get(disk)
+        rules = self.rules.get(disk, []) + (self._last_known(history, problem) if problem else [])
+        self._warn(rules, history)
+        if not rules:
+            self.disks.append(_account(disk, history))
+            return
+        lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
+        due = is_due(history, lists, self.now, self.policy.period)
+        self._due(disk, due, rules)
+        expiry = expire(history, lists, self.now, self.policy, self._blocked(disk, problem))
+        self.deletes += expiry.deletes
+        self.holds += expiry.holds
+        self.disks.append(
+            msgspec.structs.replace(
+                _account(disk, history),
+                rules=tuple(dict.fromkeys(rule.name for rule in rules)),
+                policy=tuple(str(deltas) for deltas in lists),
+                interval=due.interval,
+                newest=due.newest,
+                next_due=due.newest + due.interval if due.newest else self.now,
+                overdue=due.overdue,
+                late=due.late,
+                kept=dict(expiry.kept),
+                deletes=len(expiry.deletes),
+                holds=len(expiry.holds),
+            )
+        )
+
+    def _due(self, disk: Disk, due: Due, rules: list[Rule]) -> None:
+        if not due.due:
+            return
+        wait = due.wait
+        if disk.scope in self.incomplete:
+            wait = "incomplete-listing", self._incomplete(disk)
+        if wait:
+            self.waits.append(Wait(disk=disk, cause=wait[0], reason=wait[1]))
+            return
+        ordered = sorted(rules, key=lambda r: (parse(r.deltas).interval(self.now), r.name))
+        create = Create(
+            disk=disk,
+            name="",
+            labels={},
+            description="",
+            rules=tuple(rule.name for rule in ordered),
+            overdue=due.overdue,
+            reason=due.reason,
+        )
+        self.creates.append((create, ordered))
+
+    def _blocked(self, disk: Disk, problem: Problem | None) -> tuple[HoldCause, str] | None:
+        if self.policy.no_deletions:
+            return "rules-not-current", self.policy.no_deletions
+        if disk.scope in self.incomplete:
+            return "incomplete-listing", self._incomplete(disk)
+        if problem:
+            return "rule-problem", f"{problem.source} has a problem: {problem.message}"
+        return None
+
+    def _incomplete(self, disk: Disk) -> str:
+        return f"the listing of {disk.scope} is incomplete: {self.incomplete[disk.scope]}"
+
+    def _broken(self) -> dict[Disk, Problem]:
+        """Find the disks that rules with errors are about, by what their snapshots say if need be."""
+        broken: dict[Disk, Problem] = {}
+        for problem in self.ruleset.problems:
+            if problem.severity == "error" and problem.disk:
+                broken.setdefault(problem.disk, problem)
+        nameless = [
+            p for p in self.ruleset.problems if p.severity == "error" and not p.disk and p.rule
+        ]
+        if nameless:
+            for disk, history in self.histories.items():
+                newest = history[-1]
+                for problem in nameless:
+                    if self.policy.labels.made_by(newest, problem.source.namespace, problem.rule):
+                        broken.setdefault(disk, problem)
+        return broken
+
+    def _last_known(self, history: Sequence[Snapshot], problem: Problem) -> list[Rule]:
+        """Go on by the deltas that the disk's own newest snapshot bears."""
+        for snapshot in reversed(history):
+            lists = parse_borne(snapshot.deltas)
+            if lists and self.policy.labels.owner(snapshot) == "this":
+                borne = snapshot.labels
+                return [
+                    Rule(
+                        name=borne.get(RULE, "") or problem.rule,
+                        disk=snapshot.disk,
+                        deltas=deltas.text,
+                        source=problem.source,
+                        namespace=borne.get(NAMESPACE, ""),
+                        claim=borne.get(CLAIM, ""),
+                        volume=borne.get(VOLUME, ""),
+                    )
+                    for deltas in lists
+                ]
+        return []
+
+    def _warn(self, rules: Sequence[Rule], history: Sequence[Snapshot]) -> None:
+        for rule in rules:
+            if parse(rule.deltas).interval(self.now) < self.policy.period:
+                self.problems.append(
+                    Problem(
+                        severity="warning",
+                        source=rule.source,
+                        field="deltas",
+                        value=rule.deltas,
+                        message="the interval is shorter than the scheduler's period "
+                        "(SCHEDULE_PERIOD), which decides how often snapshots can be taken",
+                        disk=rule.disk,
+                    )
+                )
+        for snapshot in history:
+            if snapshot.started > self.now + CLOCK_SKEW:
+                self.problems.append(
+                    Problem(
+                        severity="warning",
+                        source=Source("Snapshot", "", snapshot.id),
+                        field="started",
+                        value=snapshot.started.isoformat(),
+                        message="is dated in the future; it is kept and not counted",
+                        disk=snapshot.disk,
+                    )
+                )
+
+    def _named(self) -> Iterable[Create]:
+        """Name the snapshots to create, with the disk's hash where two would share a name."""
+        time = self.now.strftime(self.policy.time_format)
+        labels = self.policy.labels
+
+        def name(create: Create, distinct: bool) -> str:
+            return snapshot_name(labels.encoding, create.rules[0], create.disk, time, distinct)
+
+        shared = Counter(name(create, False) for create, _ in self.creates)
+        for create, rules in self.creates:
+            chosen = name(create, shared[name(create, False)] > 1)
+            yield msgspec.structs.replace(
+                create,
+                name=chosen,
+                labels=labels.for_snapshot(chosen, rules),
+                description=labels.description(chosen, rules),
+            )
+
+    def _orphans(self, covered: Iterable[Disk]) -> Iterable[Orphans]:
+        if not self.only.whole_scopes():
+            return
+        covered = set(covered)
+        for disk in sorted(self.histories.keys() - covered):
+            ours = [s for s in self.histories[disk] if self.policy.labels.owner(s) == "this"]
+            if ours and self.only.scope(disk.scope):
+                yield Orphans(disk=disk, count=len(ours), newest=ours[-1].started)
+
+
+def _by_disk(snapshots: Iterable[Snapshot], policy: Policy) -> dict[Disk, list[Snapshot]]:
+    """Group the snapshots of ours by disk, each once, the oldest first."""
+    unique = {(s.disk.scope, s.id): s for s in snapshots if policy.labels.ours(s)}
+    histories: dict[Disk, list[Snapshot]] = defaultdict(list)
+    for snapshot in sorted(unique.values(), key=attrgetter("started", "id")):
+        histories[snapshot.disk].append(snapshot)
+    return dict(histories)
+
+
+def _account(disk: Disk, history: Sequence[Snapshot]) -> DiskPlan:
+    return DiskPlan(disk=disk, states=dict(Counter(s.state for s in history)))
+
+
+def _urgency(create: Create) -> float:
+    return float("inf") if create.overdue is None else create.overdue

@@ -1,0 +1,27 @@
+"""What a plan goes by, beside rules and snapshots."""
+
+from datetime import timedelta
+
+import msgspec
+
+from shared.labels import Labels
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings and circumstances of one pass, as far as they decide anything.
+
+    `period` is the scheduler's; `max_expire` is how many snapshots that their own deltas would
+    keep one pass may delete of one disk. `no_deletions` says why nothing may be deleted in this
+    pass; empty allows deletions.
+    """
+
+    labels: Labels
+    period: timedelta = timedelta(minutes=5)
+    time_format: str = "%d%m%y-%H%M%S"
+    max_expire: int = 5
+    allow_mass_expiry: bool = False
+    no_deletions: str = ""
+
+
+#: A snapshot dated further ahead than this is neither anchor nor a reason not to take the next.
+CLOCK_SKEW = timedelta(minutes=10)

@@ -1,0 +1,94 @@
+"""The protocols between the core and the world."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from shared.actions import Create
+from shared.labels import Encoding
+from shared.model import Disk, Snapshot
+from shared.objects import Objects, PersistentVolume
+
+
+class Clock(Protocol):
+    """Time, replaced by a virtual one in tests."""
+
+    def now(self) -> datetime:
+        """The time of day, aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+
+class RulesSource(Protocol):
+    """Where the objects come from that rules are read from."""
+
+    def read(self) -> Objects:
+        """Read all objects.
+
+        Raises:
+            ClusterError: where they cannot be had completely.
+        """
+
+
+class Volumes(Protocol):
+    """What a cloud's volumes look like in Kubernetes. Pure."""
+
+    backend: str
+    """The cloud's name in `spec.backend`."""
+
+    def from_volume(self, volume: PersistentVolume) -> Disk | None:
+        """Tell the disk behind a volume; None for another cloud's or driver's.
+
+        Raises:
+            UnknownDisk: where it is ours, but which disk cannot be told.
+        """
+
+    def from_spec(self, spec: Mapping[str, Any]) -> Disk:
+        """Tell the disk that a rule's `spec.disk` names.
+
+        Raises:
+            UnknownDisk: with the field at fault.
+        """
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """All snapshots with our author label in one scope.
+
+    Where `complete` is false some may be missing, `error` says why, and nothing of the scope may
+    be deleted.
+    """
+
+    scope: str
+    snapshots: tuple[Snapshot, ...] = ()
+    complete: bool = True
+    error: str = ""
+
+
+class Provider(Protocol):
+    """A cloud's snapshots. Its methods are called from several threads at once."""
+
+    name: str
+    encoding: Encoding
+    volumes: Volumes
+    longest_call: float
+    """Seconds that one call of create or delete takes at most, retries included."""
+
+    def list(self, scopes: Collection[str]) -> list[Listing]:
+        """List the snapshots of each scope; a scope that fails is an incomplete listing."""
+
+    def create(self, create: Create) -> Snapshot:
+        """Begin a snapshot, its labels set in the same call; never wait for it.
+
+        Raises:
+            DiskFailed, NextPass, StopCreating, Unanswered, NotAllowed: what follows.
+        """
+
+    def delete(self, snapshot: Snapshot) -> None:
+        """Delete a snapshot; one that is gone already is no error.
+
+        Raises:
+            DiskFailed, NextPass, Refused, Unanswered, NotAllowed: what follows.
+        """

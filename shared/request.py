@@ -1,0 +1,108 @@
+"""What an invocation asks for."""
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+import msgspec
+
+from shared.errors import RequestError
+from shared.model import Disk, Rule, shorten
+
+Mode = Literal["reconcile", "plan"]
+
+
+class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A selection of disks: all given fields must match, by any of their values.
+
+    `namespaces` and `rules` match a disk when any of its rules does; `disks` match the disk's id
+    or the cloud's own name of it; `scopes` are regions on AWS, projects on Google.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    disks: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.namespaces, self.rules, self.disks, self.scopes))
+
+    def scope(self, scope: str) -> bool:
+        """Tell whether a scope is selected."""
+        return not self.scopes or scope in self.scopes
+
+    def whole_scopes(self) -> bool:
+        """Tell whether the selection takes in every disk of its scopes."""
+        return not (self.namespaces or self.rules or self.disks)
+
+    def selects(self, disk: Disk, rules: Collection[Rule]) -> bool:
+        """Tell whether a disk, covered by these rules, is selected."""
+        return (
+            self.scope(disk.scope)
+            and (not self.disks or disk.id in self.disks or disk.name in self.disks)
+            and (not self.rules or any(rule.name in self.rules for rule in rules))
+            and (not self.namespaces or any(rule.namespace in self.namespaces for rule in rules))
+        )
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One invocation.
+
+    `plan` changes nothing. `allow_mass_expiry` lets go of what the hold for mistakes holds, and
+    needs `only`, so that it is never said of everything by accident.
+    """
+
+    mode: Mode = "reconcile"
+    only: Only = Only()
+    allow_mass_expiry: bool = False
+
+
+def parse_request(event: Any) -> Request:
+    """Read an invocation's payload; EventBridge's envelope, an empty one and none: a reconcile.
+
+    Raises:
+        RequestError: names the field and what would do.
+    """
+    if event is None:
+        event = {}
+    if not isinstance(event, dict):
+        raise RequestError(
+            f"the payload is a JSON {_kind(event)}; send an object such as "
+            '{"mode": "plan"}, or {} for a reconcile'
+        )
+    if "source" in event and "detail-type" in event:
+        return Request()
+    try:
+        request = msgspec.convert(event, Request)
+    except msgspec.ValidationError as error:
+        raise RequestError(_explain(str(error))) from None
+    if request.allow_mass_expiry and not request.only:
+        raise RequestError(
+            "allow_mass_expiry needs only, so that it is said of some disks and not of all: "
+            'add for example "only": {"disks": ["vol-0123456789abcdef0"]}'
+        )
+    return request
+
+
+def _kind(value: object) -> str:
+    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _explain(text: str) -> str:
+    problem, _, path = text.partition(" - at `$")
+    field = path.rstrip("`").lstrip(".") or "the payload"
+    fields = {
+        "": Request.__struct_fields__,
+        "only": Only.__struct_fields__,
+    }.get("" if field == "the payload" else field)
+    if "unknown field" in problem and fields:
+        would_do = f"the fields of {field} are {', '.join(fields)}"
+    elif field == "mode":
+        would_do = 'mode is "reconcile" or "plan"'
+    elif field.startswith("only."):
+        would_do = f'{field.split("[")[0]} is a list of strings, such as ["shop"]'
+    elif field == "only":
+        would_do = 'only is an object such as {"namespaces": ["shop"]}'
+    else:
+        would_do = "allow_mass_expiry is true or false"
+    return f"{field}: {shorten(problem)}; {would_do}"

@@ -1,0 +1,179 @@
+"""What the environment configures: read once, typed, refused at start where it is wrong."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from shared.errors import SettingsError
+from shared.labels import KEEP
+from shared.model import shorten
+
+S = TypeVar("S", bound="Settings")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of every cloud; each variable is the field's name in capitals.
+
+    The descriptions are the reference: the table in the README is made from them. Each cloud adds
+    its own by subclassing.
+    """
+
+    cluster_name: Annotated[
+        str, Meta(description="The cluster whose rules are read, as its cloud knows it.")
+    ] = ""
+    cluster_id: Annotated[
+        str,
+        Meta(
+            description="Label that tells this cluster's snapshots from another's in the same "
+            "account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
+        ),
+    ] = ""
+    kube_config_file: Annotated[
+        str,
+        Meta(description="Path of a kubeconfig. Default: the service account of the pod."),
+    ] = ""
+    use_claim_name: Annotated[
+        bool,
+        Meta(description="Name snapshots after the claim instead of the volume or rule."),
+    ] = False
+    deltas_annotation_key: Annotated[
+        str,
+        Meta(description="The annotation that holds deltas.", min_length=1),
+    ] = "backup.kubernetes.io/deltas"
+    snapshot_author_label: Annotated[
+        str,
+        Meta(description="Value of the label that marks our snapshots.", min_length=1),
+    ] = "k8s-snapshots"
+    snapshot_author_label_key: Annotated[
+        str,
+        Meta(
+            description="Key of the label that marks our snapshots: up to 63 characters, "
+            "lowercase letters, digits, `-`, `_`.",
+            pattern=r"^[a-z][-_a-z0-9]{0,62}$",
+        ),
+    ] = "created-by"
+    keep_label: Annotated[
+        str,
+        Meta(
+            description="Key of the label that forbids to delete a snapshot: `true`, or a date "
+            "until which it is kept, such as `2027-01-31`.",
+            pattern=r"^[a-z][-_a-z0-9]{0,62}$",
+        ),
+    ] = KEEP
+    snapshot_datetime_format: Annotated[
+        str,
+        Meta(description="strftime format of the time in a snapshot's name, UTC.", min_length=1),
+    ] = "%d%m%y-%H%M%S"
+    schedule_period: Annotated[
+        timedelta,
+        Meta(
+            description="How often the scheduler fires the function, an ISO 8601 duration. "
+            "Decides how much early a snapshot may be."
+        ),
+    ] = timedelta(minutes=5)
+    disk_rule_namespaces: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Namespaces whose SnapshotRules may use `spec.disk` and "
+            "`spec.persistentVolume`, separated by commas. Default: all."
+        ),
+    ] = ()
+    heartbeat_url: Annotated[
+        str,
+        Meta(
+            description="Gets a GET at the end of a pass that did its work and found nothing "
+            "overdue, for a dead man's switch.",
+            pattern=r"^(https?://\S+)?$",
+        ),
+    ] = ""
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Meta(description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
+    ] = "INFO"
+    json_log: Annotated[
+        bool,
+        Meta(description="Log JSON on the command line too; the functions always do."),
+    ] = False
+    tz: Annotated[
+        str,
+        Meta(description="Time zone of what the command line prints, such as `America/Montreal`."),
+    ] = "UTC"
+
+    def checked(self) -> None:
+        """Refuse what no single type can: raise SettingsError."""
+        if self.schedule_period < timedelta(minutes=1):
+            raise _wrong("SCHEDULE_PERIOD", self.schedule_period, "at least PT1M would do")
+        try:
+            ZoneInfo(self.tz)
+        except (KeyError, ValueError, OSError) as error:
+            raise _wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
+        sample = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+        try:
+            time = sample.strftime(self.snapshot_datetime_format)
+        except ValueError:
+            time = ""
+        if not 0 < len(time) <= 32:
+            raise _wrong(
+                "SNAPSHOT_DATETIME_FORMAT",
+                self.snapshot_datetime_format,
+                "a strftime format of 1 to 32 characters such as %d%m%y-%H%M%S would do",
+            )
+
+
+def load(kind: type[S], environ: Mapping[str, str]) -> S:
+    """Read settings from the environment; empty variables count as unset.
+
+    Raises:
+        SettingsError: with the variable's name, its value and what would do.
+    """
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        name = field.name.upper()
+        text = environ.get(name, "").strip()
+        if text:
+            values[field.name] = _convert(name, text, field.type)
+    settings = kind(**values)
+    settings.checked()
+    return settings
+
+
+def describe(kind: type[Settings]) -> list[tuple[str, str, str]]:
+    """List variable, default and description of each setting, for the documents."""
+    hints = get_type_hints(kind, include_extras=True)
+    rows = []
+    for field in msgspec.structs.fields(kind):
+        meta = next(m for m in get_args(hints[field.name]) if isinstance(m, Meta))
+        default = msgspec.to_builtins(field.default)
+        if isinstance(default, bool):
+            default = str(default).lower()
+        rows.append((field.name.upper(), str(default or ""), meta.description or ""))
+    return rows
+
+
+def _convert(name: str, text: str, kind: Any) -> Any:
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    raw: Any = text
+    if get_origin(bare) is tuple:
+        raw = [word.strip() for word in text.split(",") if word.strip()]
+    elif get_origin(bare) is Literal:
+        raw = text.upper()
+    try:
+        return msgspec.convert(raw, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _wrong(name, text, _WOULD_DO.get(bare, str(error))) from None
+
+
+def _wrong(name: str, value: object, would_do: str) -> SettingsError:
+    shown = "(not shown)" if name.endswith("_URL") else repr(shorten(value, 60))
+    return SettingsError(f"{name}={shown} cannot be used: {would_do}")
+
+
+_WOULD_DO: dict[Any, str] = {
+    bool: "true or false would do",
+    timedelta: "an ISO 8601 duration such as PT5M would do",
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"]: "DEBUG, INFO, WARNING or ERROR would do",
+}
