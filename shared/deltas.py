@@ -8,6 +8,7 @@ they get one when they are resolved against an anchor.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import isodate
@@ -51,15 +52,12 @@ class Deltas:
         return _resolve(self.spans, anchor)
 
     def interval(self, anchor: datetime) -> timedelta:
-        """The time between two snapshots, the smallest delta."""
+        """Give the time between two snapshots, the smallest delta."""
         return self.resolve(anchor)[0]
 
     def generations(self) -> tuple[str, ...]:
         """Name each generation, finest first: `hourly for 1 day`."""
-        return tuple(
-            f"{_adverb(step)} for {_words(span)}"
-            for step, span in zip(self.spans, self.spans[1:], strict=False)
-        )
+        return tuple(f"{_adverb(step)} for {_words(span)}" for step, span in pairwise(self.spans))
 
     def __str__(self) -> str:
         first = self.spans[0]
@@ -119,7 +117,7 @@ def _length(span: Span, word: str) -> timedelta:
 
 
 def _check_count(lengths: tuple[timedelta, ...]) -> None:
-    count = sum(span / step for step, span in zip(lengths, lengths[1:], strict=False))
+    count = sum(span / step for step, span in pairwise(lengths))
     if count > MAX_SNAPSHOTS:
         raise DeltasError(
             f"implies {count:,.0f} snapshots of one disk; at most {MAX_SNAPSHOTS:,} are accepted: "

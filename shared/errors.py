@@ -46,7 +46,7 @@ class ProviderError(SnapshotsError):
 
 
 class DiskFailed(ProviderError):
-    """This disk or snapshot only: report it and go on."""
+    """Concerns one disk or snapshot only: report it and go on."""
 
 
 class NextPass(ProviderError):

@@ -6,7 +6,7 @@ snapshots, snapshots from the future, the two-key rule and the hold for mistakes
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec

@@ -147,13 +147,10 @@ class Objects(msgspec.Struct):
 
     def add(self, kind: str, items: Iterable[msgspec.Raw | bytes]) -> None:
         """Decode items of one kind; other kinds are passed over."""
-        target: list[Any] = {
-            "PersistentVolume": self.volumes,
-            "PersistentVolumeClaim": self.claims,
-            "SnapshotRule": self.rules,
-        }.get(kind, [])
         if kind not in KINDS:
             return
+        lists = (self.volumes, self.claims, self.rules)
+        target: list[Any] = dict(zip(KINDS, lists, strict=True))[kind]
         decoder = msgspec.json.Decoder(KINDS[kind])
         for item in items:
             try:
@@ -164,7 +161,6 @@ class Objects(msgspec.Struct):
 
 class _Loose(msgspec.Struct):
     kind: Any = ""
-    apiVersion: Any = ""
     metadata: Any = None
     items: list[msgspec.Raw] | None = None
 

@@ -147,7 +147,7 @@ class _Planner:
         return f"the listing of {disk.scope} is incomplete: {self.incomplete[disk.scope]}"
 
     def _broken(self) -> dict[Disk, Problem]:
-        """Find the disks that rules with errors are about, by what their snapshots say if need be."""
+        """Find the disks of rules with errors, by what their snapshots say if need be."""
         broken: dict[Disk, Problem] = {}
         for problem in self.ruleset.problems:
             if problem.severity == "error" and problem.disk:

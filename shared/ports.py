@@ -16,10 +16,10 @@ class Clock(Protocol):
     """Time, replaced by a virtual one in tests."""
 
     def now(self) -> datetime:
-        """The time of day, aware, UTC."""
+        """Tell the time of day, aware, UTC."""
 
     def monotonic(self) -> float:
-        """Seconds that only go forward."""
+        """Count seconds that only go forward."""
 
 
 class RulesSource(Protocol):
