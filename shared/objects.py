@@ -149,8 +149,8 @@ class Objects(msgspec.Struct):
         """Decode items of one kind; other kinds are passed over."""
         if kind not in KINDS:
             return
-        lists = (self.volumes, self.claims, self.rules)
-        target: list[Any] = dict(zip(KINDS, lists, strict=True))[kind]
+        lists: tuple[list[Any], ...] = (self.volumes, self.claims, self.rules)
+        target = dict(zip(KINDS, lists, strict=True))[kind]
         decoder = msgspec.json.Decoder(KINDS[kind])
         for item in items:
             try:
