@@ -1,8 +1,8 @@
 """The protocols between the core and the world."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -67,6 +67,15 @@ class Listing(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class Check(NamedTuple):
+    """One thing that `check` tried; `hint` says what to do where it failed."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
 class Provider(Protocol):
     """A cloud's snapshots. Its methods are called from several threads at once."""
 
@@ -91,4 +100,12 @@ class Provider(Protocol):
 
         Raises:
             DiskFailed, NextPass, Refused, Unanswered, NotAllowed: what follows.
+        """
+
+    def check(
+        self, scope: str, create: Create | None, snapshot: Snapshot | None
+    ) -> Iterable[Check]:
+        """Try each permission that a pass needs in a scope, changing nothing.
+
+        `create` and `snapshot` are examples of what a pass would create and delete there.
         """

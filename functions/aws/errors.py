@@ -1,0 +1,86 @@
+"""EC2's errors, sorted by what to do about them.
+
+Codes: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API".
+"""
+
+from botocore.exceptions import ClientError
+
+from shared.errors import (
+    DiskFailed,
+    NextPass,
+    NotAllowed,
+    ProviderError,
+    Refused,
+    StopCreating,
+    Unanswered,
+)
+from shared.model import shorten
+
+#: Nothing happened; asking again a little later may do.
+THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "EC2ThrottledException",
+        "TooManyRequestsException",
+    }
+)
+_NEXT_PASS = THROTTLED | {
+    "SnapshotCreationPerVolumeRateExceeded",
+    "ConcurrentSnapshotLimitExceeded",
+    "IncorrectState",
+}
+_STOP = frozenset(
+    {"PendingSnapshotLimitExceeded", "SnapshotLimitExceeded", "ResourceLimitExceeded"}
+)
+_REFUSED = frozenset(
+    {"InvalidSnapshot.InUse", "SnapshotLocked", "OperationNotPermitted", "InvalidSnapshot.Locked"}
+)
+_NOT_ALLOWED = frozenset(
+    {
+        "UnauthorizedOperation",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "Blocked",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "OptInRequired",
+        "PendingVerification",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def classify(error: ClientError, creating: bool = False) -> ProviderError:
+    """Turn an answer of EC2 into what follows from it.
+
+    A fault of the server while creating may have come after the effect, so that nothing may be
+    repeated before a new listing.
+    """
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kinds = ((_NEXT_PASS, NextPass), (_STOP, StopCreating), (_REFUSED, Refused),
+             (_NOT_ALLOWED, NotAllowed))  # fmt: skip
+    for codes, kind in kinds:
+        if code in codes:
+            return kind(text_of(error), code)
+    if status >= 500:
+        return (Unanswered if creating else NextPass)(text_of(error), code)
+    return DiskFailed(text_of(error), code)
+
+
+def text_of(error: Exception) -> str:
+    """Print an error on one line, without what EC2 encodes for its own tools."""
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        message = str(said.get("Message", "")).partition(" Encoded authorization")[0]
+        return shorten(f"{said.get('Code', 'error')}: {message}", 300)
+    return shorten(f"{type(error).__name__}: {error}", 300)
