@@ -1,0 +1,171 @@
+"""Carry a plan out: create before delete, in time, one disk's failure never another's."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from shared.actions import Create, Delete, Plan
+from shared.errors import DiskFailed, NextPass, ProviderError, Refused, StopCreating
+from shared.model import Snapshot
+from shared.ports import Clock, Provider
+from shared.report import Action, Deferred, Done, Failure
+
+log = logging.getLogger(__name__)
+
+#: The part of a pass's time that is kept for deletions.
+FOR_DELETIONS = 0.25
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Deadline:
+    """When a pass stops to start work, so that what it started ends in time.
+
+    Args:
+        clock: tells the time.
+        seconds: until the deadline; None is no deadline.
+        longest_call: seconds that a call may take; of a short pass a fifth is kept for it.
+    """
+
+    def __init__(self, clock: Clock, seconds: float | None, longest_call: float) -> None:
+        self._clock = clock
+        self._start = clock.monotonic()
+        self._whole = float("inf") if seconds is None else seconds - min(longest_call, seconds / 5)
+
+    def left(self, kept_back: float = 0.0) -> bool:
+        """Tell whether work may still be started when a part of the time is kept back."""
+        return self._clock.monotonic() - self._start < self._whole * (1 - kept_back)
+
+
+class Applied:
+    """What became of the planned actions, each exactly once."""
+
+    def __init__(self) -> None:
+        self.creations: list[Done] = []
+        self.deletions: list[Done] = []
+        self.failures: list[Failure] = []
+        self.deferred: list[Deferred] = []
+        self.created_disks: set[str] = set()
+
+    def created(self, create: Create, snapshot: str) -> None:
+        """Account for a snapshot that was begun; planned ones have no id yet."""
+        disk = create.disk.id
+        self.created_disks.add(disk)
+        self.creations.append(
+            Done(
+                disk=disk,
+                snapshot=snapshot,
+                name=create.name,
+                rules=create.rules[:8],
+                reason=create.reason,
+            )
+        )
+
+    def deleted(self, delete: Delete) -> None:
+        """Account for a snapshot that was deleted."""
+        snapshot = delete.snapshot
+        self.deletions.append(
+            Done(
+                disk=snapshot.disk.id,
+                snapshot=snapshot.id,
+                reason=delete.reason,
+                unconfirmed=delete.unconfirmed,
+            )
+        )
+
+    def missed(self, action: Action, disk: str, snapshot: str, error: ProviderError) -> None:
+        """Account for an action that was put off, or failed."""
+        if isinstance(error, (NextPass, Refused)):
+            log.warning("left %s of %s to a later pass: %s", action, snapshot or disk, error)
+            reason = str(error)
+            self.deferred.append(
+                Deferred(action=action, disk=disk, snapshot=snapshot, reason=reason)
+            )
+            return
+        log.error("could not %s %s: %s", action, snapshot or f"a snapshot of {disk}", error)
+        self.failures.append(
+            Failure(
+                action=action, disk=disk, snapshot=snapshot, code=error.code, message=str(error)
+            )
+        )
+
+
+def foresee(plan: Plan) -> Applied:
+    """Account for a plan as if everything had succeeded: plan mode."""
+    applied = Applied()
+    for create in plan.creates:
+        applied.created(create, "")
+    for delete in plan.deletes:
+        applied.deleted(delete)
+    return applied
+
+
+def apply(plan: Plan, provider: Provider, deadline: Deadline, workers: int) -> Applied:
+    """Carry out a plan with so many calls under way at once; never wait for completion."""
+    applied = Applied()
+    creator = _Creator(provider, deadline, FOR_DELETIONS if plan.deletes else 0.0)
+    for create, made in _each(creator.create, plan.creates, workers):
+        if isinstance(made, Snapshot):
+            applied.created(create, made.id)
+            log.info("created %s of %s: %s", made.id, create.disk.id, create.reason)
+        else:
+            applied.missed("create", create.disk.id, "", made)
+
+    def remove(delete: Delete) -> None:
+        if not deadline.left():
+            raise NextPass("the pass ran out of time")
+        provider.delete(delete.snapshot)
+
+    for delete, error in _each(remove, plan.deletes, workers):
+        disk, snapshot = delete.snapshot.disk.id, delete.snapshot.id
+        if error is None:
+            applied.deleted(delete)
+            log.info("deleted %s of %s: %s", snapshot, disk, delete.reason)
+        else:
+            applied.missed("delete", disk, snapshot, error)
+    return applied
+
+
+class _Creator:
+    """Creates in time, and nothing more in a scope that is full."""
+
+    def __init__(self, provider: Provider, deadline: Deadline, kept_back: float) -> None:
+        self._provider, self._deadline, self._kept_back = provider, deadline, kept_back
+        self._full: dict[str, str] = {}
+
+    def create(self, create: Create) -> Snapshot:
+        scope = create.disk.scope
+        if scope in self._full:
+            raise NextPass(f"{scope} takes no more snapshots: {self._full[scope]}")
+        if not self._deadline.left(self._kept_back):
+            raise NextPass("the pass ran out of time")
+        try:
+            return self._provider.create(create)
+        except StopCreating as error:
+            self._full[scope] = str(error)
+            raise
+
+
+def _each(
+    act: Callable[[T], R], items: Sequence[T], workers: int
+) -> Iterator[tuple[T, R | ProviderError]]:
+    """Act on all items, several at once; give each with its result or error, in order."""
+
+    def attempt(item: T) -> R | ProviderError:
+        try:
+            return act(item)
+        except ProviderError as error:
+            return error
+        except Exception as error:
+            # A defect on the way of one disk must not cost the others their snapshots. The text
+            # of an unknown error might carry anything, so that only the log has it.
+            log.exception("unexpected error")
+            return DiskFailed("unexpected error, see the log", type(error).__name__)
+
+    if workers == 1 or len(items) < 2:
+        yield from ((item, attempt(item)) for item in items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from zip(items, pool.map(attempt, items), strict=True)

@@ -1,0 +1,154 @@
+"""What a pass answers: documented in docs/report.md, its JSON schema in docs/report.schema.json."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from shared.model import Problem
+
+#: Entries a list shows at most: a Lambda's answer ends at 6 MB (AWS Lambda, "Quotas").
+MAX_ENTRIES = 2_000
+
+Outcome = Literal["completed", "partial"]
+Action = Literal["create", "delete"]
+
+
+class ScopeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One listing: how many of our snapshots; where it is incomplete, why."""
+
+    scope: str
+    snapshots: int
+    complete: bool
+    error: str = ""
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A creation or deletion; in plan mode one that would be, its `snapshot` empty if new."""
+
+    disk: str
+    snapshot: str
+    name: str = ""
+    rules: tuple[str, ...] = ()
+    reason: str
+    unconfirmed: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned action that did not succeed; `code` is the cloud's own."""
+
+    action: Action
+    disk: str
+    snapshot: str = ""
+    code: str
+    message: str
+
+
+class Deferred(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned action left to the next pass."""
+
+    action: Action
+    disk: str
+    snapshot: str = ""
+    reason: str
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A deletion that the plan refuses for now."""
+
+    disk: str
+    snapshot: str
+    cause: str
+    reason: str
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk that is due, but not snapshotted in this pass."""
+
+    disk: str
+    cause: str
+    reason: str
+
+
+class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
+    """Snapshots of this cluster on a disk that no rule covers any more; they are kept."""
+
+    disk: str
+    count: int
+    newest: datetime
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of the whole pass, never cut short.
+
+    `rules` and `disks` are those selected; `skipped` volumes are another cloud's or driver's;
+    `snapshots` are listed ones with our author label. `created` + `deleted` + `failed` +
+    `deferred` are all planned actions. `overdue` disks should have been snapshotted by an earlier
+    pass and were not by this one; `worst_overdue` is the greatest age over interval, minus one.
+    """
+
+    rules: int = 0
+    disks: int = 0
+    skipped: int = 0
+    snapshots: int = 0
+    kept: int = 0
+    created: int = 0
+    deleted: int = 0
+    failed: int = 0
+    deferred: int = 0
+    held: int = 0
+    waiting: int = 0
+    problems: int = 0
+    orphans: int = 0
+    overdue: int = 0
+    worst_overdue: float = 0.0
+    unconfirmed: int = 0
+    two_key_disagreements: int = 0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass"}):
+    """The answer. `omitted` counts, list by list, the entries beyond the first 2,000."""
+
+    pass_id: str
+    version: str
+    mode: str
+    provider: str
+    cluster: str
+    rules_from: str
+    outcome: Outcome
+    started: datetime
+    finished: datetime
+    summary: Summary
+    scopes: tuple[ScopeReport, ...] = ()
+    creations: tuple[Done, ...] = ()
+    deletions: tuple[Done, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
+    holds: tuple[Held, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    orphans: tuple[Orphaned, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    omitted: dict[str, int] = {}
+
+
+def shortened(lists: dict[str, Sequence[Any]]) -> dict[str, Any]:
+    """Cut each list to `MAX_ENTRIES` and count what is left out: fields of a Report."""
+    cut: dict[str, Any] = {name: tuple(entries[:MAX_ENTRIES]) for name, entries in lists.items()}
+    cut["omitted"] = {
+        name: len(entries) - MAX_ENTRIES
+        for name, entries in lists.items()
+        if len(entries) > MAX_ENTRIES
+    }
+    return cut
+
+
+def to_builtins(report: Report) -> dict[str, Any]:
+    """Turn a report into what a JSON encoder takes."""
+    answer: dict[str, Any] = msgspec.to_builtins(report)
+    return answer
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON schema of the report."""
+    return msgspec.json.schema(Report)
