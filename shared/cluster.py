@@ -4,7 +4,7 @@ The client's own models cost most of the time and memory of a large list, so onl
 TLS and credentials are used: pages come as bytes and are decoded to the fields that are read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from shared.errors import ClusterError
 from shared.model import shorten
 from shared.objects import GROUP, Objects
+from shared.ports import Check
 
 #: Objects a page; the API server's own clients ask for as many.
 PAGE = 500
@@ -76,18 +77,20 @@ class Cluster:
                     ) from None
         return objects
 
-    def may_list(self, resource: str) -> None:
-        """Ask for one object of a resource, as `check` does.
-
-        Raises:
-            ClusterError: says which permission is missing, or what else is wrong.
-            LookupError: the API does not know the resource.
-        """
-        path = next(path for _, path, name in RESOURCES if name == resource)
-        try:
-            self._get(path, resource, {"limit": "1"})
-        except _Missing:
-            raise LookupError(resource) from None
+    def check(self) -> Iterable[Check]:
+        """Ask for one object of each resource."""
+        for _, path, resource in RESOURCES:
+            name = f"list {resource}"
+            try:
+                self._get(path, resource, {"limit": "1"})
+            except _Missing:
+                yield Check(name, True, "not installed: annotations only; for SnapshotRules, "
+                            "kubectl apply -f manifests/crd.yaml")  # fmt: skip
+            except ClusterError as error:
+                yield Check(name, False, str(error))
+                return
+            else:
+                yield Check(name, True, f"at {self._host()}")
 
     def _list(self, path: str, resource: str) -> list[msgspec.Raw]:
         for _ in range(RESTARTS):

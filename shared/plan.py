@@ -39,6 +39,14 @@ def plan(
     return _Planner(ruleset, snapshots, now, policy, incomplete or {}, only or Only()).plan()
 
 
+def group_rules(rules: Iterable[Rule]) -> dict[Disk, list[Rule]]:
+    """Group rules by disk."""
+    grouped: dict[Disk, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        grouped[rule.disk].append(rule)
+    return dict(grouped)
+
+
 class _Planner:
     def __init__(
         self,
@@ -52,9 +60,7 @@ class _Planner:
         self.ruleset, self.now, self.policy = ruleset, now, policy
         self.incomplete, self.only = incomplete, only
         self.histories = _by_disk(snapshots, policy)
-        self.rules: dict[Disk, list[Rule]] = defaultdict(list)
-        for rule in ruleset.rules:
-            self.rules[rule.disk].append(rule)
+        self.rules = group_rules(ruleset.rules)
         self.broken = self._broken()
         self.creates: list[tuple[Create, list[Rule]]] = []
         self.deletes: list[Delete] = []

@@ -22,6 +22,15 @@ class Clock(Protocol):
         """Count seconds that only go forward."""
 
 
+class Check(NamedTuple):
+    """One thing that `check` tried; `hint` says what to do where it failed."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
 class RulesSource(Protocol):
     """Where the objects come from that rules are read from."""
 
@@ -31,6 +40,9 @@ class RulesSource(Protocol):
         Raises:
             ClusterError: where they cannot be had completely.
         """
+
+    def check(self) -> Iterable[Check]:
+        """Try what `read` needs, one thing after the other."""
 
 
 class Volumes(Protocol):
@@ -67,15 +79,6 @@ class Listing(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-class Check(NamedTuple):
-    """One thing that `check` tried; `hint` says what to do where it failed."""
-
-    name: str
-    ok: bool
-    detail: str = ""
-    hint: str = ""
-
-
 class Provider(Protocol):
     """A cloud's snapshots. Its methods are called from several threads at once."""
 
@@ -101,6 +104,9 @@ class Provider(Protocol):
         Raises:
             DiskFailed, NextPass, Refused, Unanswered, NotAllowed: what follows.
         """
+
+    def credentials(self) -> Check:
+        """Tell who we are to the cloud."""
 
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None

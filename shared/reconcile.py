@@ -10,7 +10,8 @@ from shared.actions import Plan
 from shared.answer import answer
 from shared.apply import Deadline, apply, foresee
 from shared.errors import PassError
-from shared.labels import Labels
+from shared.heartbeat import beat
+from shared.labels import Encoding, Labels
 from shared.model import RuleSet
 from shared.plan import plan
 from shared.policy import Policy
@@ -104,13 +105,14 @@ def run(
         plan=planned,
         applied=applied,
     )
+    beat(settings.heartbeat_url, report)
     return Outcome(report, planned, ruleset)
 
 
-def labels_of(settings: Settings, provider: Provider | type[Provider], cluster: str) -> Labels:
+def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:
     """Give the labels of this installation; `cluster` names it where the settings do not."""
     return Labels(
-        encoding=provider.encoding,
+        encoding=encoding,
         author_key=settings.snapshot_author_label_key,
         author=settings.snapshot_author_label,
         cluster=settings.cluster_id or settings.cluster_name or cluster,

@@ -19,7 +19,7 @@ from shared.actions import Create
 from shared.errors import NextPass, ProviderError, Unanswered
 from shared.labels import AWS, DELTAS, Labels
 from shared.model import Disk, Snapshot, State
-from shared.ports import Check, Listing
+from shared.ports import Check, Listing, Volumes
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -43,21 +43,22 @@ class EBS:
     """The snapshots of the account's volumes in all regions.
 
     `client` makes an EC2 client for a region and a botocore Config; it is called once for each
-    region and kind of call.
+    region and kind of call. `identity` asks STS who we are.
     """
 
     name = "aws"
     encoding = AWS
-    volumes = EBSVolumes()
+    volumes: Volumes = EBSVolumes()
     longest_call = float(TRIES * BACKOFF + 3 * (_CONNECT + _READ))
 
     def __init__(
         self,
         labels: Labels,
         client: Callable[[str, Config], "EC2Client"],
+        identity: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._labels = labels
+        self._labels, self._identity = labels, identity
         self._make, self._sleep = client, sleep
         self._clients: dict[tuple[str, bool], EC2Client] = {}
         self._lock = threading.Lock()
@@ -96,6 +97,14 @@ class EBS:
                 raise failure from None
         except BotoCoreError as error:
             raise _transport(error) from None
+
+    def credentials(self) -> Check:
+        """Tell the account and identity; needs no permission."""
+        try:
+            caller = self._identity()
+        except (ClientError, BotoCoreError) as error:
+            return Check("AWS credentials", False, text_of(error), "see docs/aws.md")
+        return Check("AWS credentials", True, caller)
 
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None

@@ -1,0 +1,68 @@
+"""The Lambda function: `functions.aws.handler.handler`."""
+
+import logging
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.metrics import MetricUnit
+
+from functions.aws.wiring import AWSSettings, build
+from shared import metrics
+from shared.reconcile import Ports, run
+from shared.report import to_builtins
+from shared.request import parse_request
+
+logger = Logger(service="k8s-snapshots")
+
+
+@cache
+def _installation() -> tuple[AWSSettings, Ports]:
+    """Read the environment once for each process; settings that are wrong fail every pass."""
+    settings, ports = build(os.environ)
+    logger.setLevel(settings.log_level)
+    names = {"shared", "functions"}
+    for name in names:
+        logging.getLogger(name)
+    copy_config_to_registered_loggers(logger, include=names, log_level=settings.log_level)
+    return settings, ports
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Run one pass and answer its report.
+
+    Args:
+        event: see `shared.request`; EventBridge's envelope and `{}` are a reconcile.
+        context: Lambda's; its remaining time is the pass's deadline.
+
+    Raises:
+        PassError: where the pass could not do its work, so that the invocation counts as failed.
+    """
+    logger.set_correlation_id(context.aws_request_id)
+    cluster = ""
+    try:
+        settings, ports = _installation()
+        cluster = ports.labels.cluster
+        request = parse_request(event)
+        outcome = run(request, settings, ports, context.get_remaining_time_in_millis() / 1000)
+    except Exception as error:
+        logger.error("the pass failed: %s", error)
+        _emit(metrics.of_failure(), cluster)
+        raise
+    _emit(metrics.of_report(outcome.report), cluster)
+    return to_builtins(outcome.report)
+
+
+def _emit(found: list[metrics.Metric], cluster: str) -> None:
+    """Print the metrics in CloudWatch's embedded metric format."""
+    if not found:
+        return
+    emf = Metrics(namespace=metrics.NAMESPACE, service="")
+    units = {"Count": MetricUnit.Count, "Milliseconds": MetricUnit.Milliseconds,
+             "Seconds": MetricUnit.Seconds, "None": MetricUnit.NoUnit}  # fmt: skip
+    emf.add_dimension(metrics.DIMENSION, cluster or "unknown")
+    for metric in found:
+        emf.add_metric(metric.name, units[metric.unit], metric.value)
+    emf.flush_metrics()

@@ -1,0 +1,65 @@
+"""What a pass on AWS is made of: settings and ports, the same for Lambda and command line."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import boto3
+from botocore.config import Config
+from msgspec import Meta
+
+from functions.aws.ebs import EBS
+from shared.cluster import Cluster, in_cluster_client, kubeconfig_client, kubeconfig_cluster
+from shared.ports import RulesSource
+from shared.reconcile import Ports, labels_of
+from shared.settings import Settings, load
+
+_REGION = r"^([a-z]{2,4}(-[a-z]+)+-\d{1,2})?$"
+
+
+class AWSSettings(Settings, frozen=True, kw_only=True):
+    """The settings of the Lambda. Credentials are found by boto3's own chain."""
+
+    aws_region: Annotated[
+        str,
+        Meta(
+            description="The region of the account's calls that belong to none; "
+            "Lambda sets it itself.",
+            pattern=_REGION,
+        ),
+    ] = ""
+    regions: Annotated[
+        tuple[Annotated[str, Meta(pattern=_REGION)], ...],
+        Meta(
+            description="Regions to list beside those that rules name, separated by commas, so "
+            "that orphans are seen there too."
+        ),
+    ] = ()
+
+
+def build(
+    environ: Mapping[str, str], source: RulesSource | None = None
+) -> tuple[AWSSettings, Ports]:
+    """Make settings and ports from the environment; `source` replaces the cluster.
+
+    Raises:
+        SettingsError, ClusterError: where the environment cannot be used.
+    """
+    settings = load(AWSSettings, environ)
+    path = settings.kube_config_file
+    named = settings.cluster_id or settings.cluster_name
+    cluster = kubeconfig_cluster(path) if path and not named else ""
+    labels = labels_of(settings, EBS.encoding, cluster)
+    session = boto3.Session(region_name=settings.aws_region or None)
+
+    def client(region: str, config: Config) -> Any:
+        return session.client("ec2", region_name=region, config=config)
+
+    def identity() -> str:
+        region = session.region_name or "us-east-1"
+        caller = session.client("sts", region_name=region).get_caller_identity()
+        return str(caller["Arn"])
+
+    if source is None:
+        source = Cluster(lambda: kubeconfig_client(path) if path else in_cluster_client())
+    provider = EBS(labels, client, identity)
+    return settings, Ports(source, provider, labels, scopes=settings.regions)

@@ -1,0 +1,75 @@
+"""What `check` tries, one thing after the other: access, rules, permissions."""
+
+from collections.abc import Iterable, Iterator
+
+from shared.actions import Create
+from shared.errors import SnapshotsError
+from shared.model import Rule
+from shared.plan import group_rules
+from shared.ports import Check
+from shared.reconcile import Outcome, Ports, run
+from shared.request import Request
+from shared.settings import Settings
+
+
+def check(settings: Settings, ports: Ports) -> Iterator[Check]:
+    """Try everything that a pass needs, changing nothing."""
+    if ports.labels.cluster:
+        yield Check("cluster label", True, ports.labels.cluster)
+    else:
+        yield Check("cluster label", False, "this cluster has no name",
+                    "set CLUSTER_NAME or CLUSTER_ID, to tell its snapshots from other clusters'")  # fmt: skip
+    yield ports.provider.credentials()
+    access = list(ports.source.check())
+    yield from access
+    if not all(result.ok for result in access):
+        return
+    try:
+        outcome = run(Request(mode="plan"), settings, ports)
+    except SnapshotsError as error:
+        yield Check("plan", False, str(error))
+        return
+    yield from _rules(outcome)
+    yield from _permissions(outcome, ports)
+
+
+def _rules(outcome: Outcome) -> Iterable[Check]:
+    summary = outcome.report.summary
+    found = f"{summary.rules} rules on {summary.disks} disks"
+    if not summary.rules:
+        yield Check(
+            "rules", False, found, "annotate a claim, or write a SnapshotRule: see examples/"
+        )
+    else:
+        yield Check("rules", True, found)
+    for problem in outcome.plan.problems:
+        if problem.severity == "error":
+            yield Check(str(problem.source), False, f"{problem.field} {problem.value!r}",
+                        problem.message)  # fmt: skip
+
+
+def _permissions(outcome: Outcome, ports: Ports) -> Iterable[Check]:
+    """Try each permission in each scope, on a disk and a snapshot that are there."""
+    creates = {
+        rules[0].disk.scope: _example(rules, ports)
+        for rules in group_rules(outcome.ruleset.rules).values()
+    }
+    snapshots = {delete.snapshot.disk.scope: delete.snapshot for delete in outcome.plan.deletes}
+    for listing in outcome.report.scopes:
+        yield Check(f"listing of {listing.scope}", listing.complete,
+                    listing.error or f"{listing.snapshots} snapshots of ours")  # fmt: skip
+        scope = listing.scope
+        yield from ports.provider.check(scope, creates.get(scope), snapshots.get(scope))
+
+
+def _example(rules: list[Rule], ports: Ports) -> Create:
+    labels = ports.labels
+    return Create(
+        disk=rules[0].disk,
+        name="check",
+        labels=labels.for_snapshot("check", rules),
+        description=labels.description("check", rules),
+        rules=(),
+        overdue=None,
+        reason="",
+    )

@@ -1,0 +1,175 @@
+"""The command line, the same for every cloud: the passes of the functions from a workstation."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from shared import __version__
+from shared.errors import PassError, RequestError
+from shared.files import RulesFile
+from shared.model import shorten
+from shared.ports import RulesSource
+from shared.reconcile import Outcome, Ports, run
+from shared.report import to_builtins
+from shared.request import Only, Request, parse_request
+from shared.settings import Settings
+
+Build = Callable[[Mapping[str, str], RulesSource | None], tuple[Settings, Ports]]
+
+DONE, SOME_FAILED, NOT_DONE = 0, 1, 2
+
+_EPILOG = """\
+examples:
+  {prog} check
+  {prog} plan --only namespaces=shop
+  kubectl get pv,pvc,snapshotrules -A -o json | {prog} plan --rules -
+  {prog} reconcile --json
+
+exit status: 0 done; 1 some disks failed or could not be listed; 2 could not do its work.
+Settings come from the environment, as the function has them: see the table in the README.
+"""
+
+
+def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status.
+
+    Args:
+        prog: the command's name.
+        build: makes settings and ports from the environment and, if given, a source of rules.
+        argv: the arguments; None takes the process's.
+    """
+    arguments = _parser(prog).parse_args(argv)
+    try:
+        request = _request(arguments)
+        source = RulesFile(arguments.rules) if arguments.rules else None
+        settings, ports = build(os.environ, source)
+        _log(settings)
+        if arguments.command == "check":
+            return _check(settings, ports, arguments.json)
+        outcome = run(request, settings, ports)
+    except PassError as error:
+        print(f"{prog}: {error}", file=sys.stderr)  # noqa: T201
+        return NOT_DONE
+    _print(outcome, settings, arguments.json)
+    return DONE if outcome.report.outcome == "completed" else SOME_FAILED
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Snapshot the disks of annotated Kubernetes volumes, and expire the snapshots.",
+        epilog=_EPILOG.format(prog=prog),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    helps = {
+        "plan": "show what a pass would create, delete and hold, and why; changes nothing",
+        "reconcile": "run one pass: create what is due, delete what has expired",
+        "check": "test credentials, access to the cluster and permissions one by one",
+    }
+    for name, text in helps.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "--rules",
+            metavar="FILE",
+            help="read the rules from a file instead of the cluster, - for standard input: what "
+            "kubectl get pv,pvc,snapshotrules -A -o json (or yaml) prints",
+        )
+        command.add_argument("--json", action="store_true", help="print JSON for programs")
+        if name == "check":
+            continue
+        command.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE[,VALUE]",
+            help="select disks; KEY is namespaces, rules, disks or scopes; may be repeated, and "
+            "then all must match",
+        )
+        command.add_argument(
+            "--allow-mass-expiry",
+            action="store_true",
+            help="delete what the hold for mistakes holds; needs --only",
+        )
+    return parser
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    if arguments.command == "check":
+        return Request()
+    only: dict[str, list[str]] = {}
+    for word in arguments.only:
+        key, equals, values = word.partition("=")
+        if not equals or key not in Only.__struct_fields__ or not values:
+            raise RequestError(
+                f"--only {shorten(word)}: write KEY=VALUE[,VALUE], KEY being one of "
+                f"{', '.join(Only.__struct_fields__)}"
+            )
+        only.setdefault(key, []).extend(filter(None, values.split(",")))
+    event = {
+        "mode": arguments.command,
+        "only": only,
+        "allow_mass_expiry": arguments.allow_mass_expiry,
+    }
+    return parse_request(event)
+
+
+class _OneLine(logging.Formatter):
+    """A record is one line, whatever it quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.exc_info else text.replace("\n", "\\n").replace("\r", "\\r")
+
+
+class _JSON(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "level": record.levelname,
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _log(settings: Settings) -> None:
+    """Show what goes on: our own records from the level asked for, libraries' warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JSON() if settings.json_log else _OneLine("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in ("shared", "functions"):
+        logging.getLogger(name).setLevel(settings.log_level)
+
+
+def _print(outcome: Outcome, settings: Settings, as_json: bool) -> None:
+    if as_json:
+        _print_json(to_builtins(outcome.report))
+        return
+    from shared import render
+
+    render.outcome(outcome, settings.tz)
+
+
+def _check(settings: Settings, ports: Ports, as_json: bool) -> int:
+    from shared.check import check
+
+    results = list(check(settings, ports))
+    if as_json:
+        _print_json([result._asdict() for result in results])
+    else:
+        from shared import render
+
+        render.checks(results)
+    return DONE if all(result.ok for result in results) else NOT_DONE
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201

@@ -1,0 +1,70 @@
+"""Rules from a file, as kubectl prints them or as they are written for it."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shared.errors import ClusterError
+from shared.objects import Objects, decode_list
+from shared.ports import Check
+
+
+class RulesFile:
+    """Reads the objects of a JSON or YAML file, `-` being standard input.
+
+    Implements `ports.RulesSource`. Lists, single objects and several YAML documents will do.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._name = "standard input" if path == "-" else path
+
+    def read(self) -> Objects:
+        """Read all objects."""
+        try:
+            data = sys.stdin.buffer.read() if self._path == "-" else Path(self._path).read_bytes()
+        except OSError as error:
+            raise ClusterError(f"{self._name} cannot be read: {error.strerror}") from None
+        if not data.lstrip().startswith(b"{"):
+            data = _yaml_to_json(data, self._name)
+        return decode_list(data, self._name)
+
+    def check(self) -> Iterable[Check]:
+        """Tell whether the file can be read."""
+        try:
+            objects = self.read()
+        except ClusterError as error:
+            yield Check(f"rules in {self._name}", False, str(error))
+            return
+        count = len(objects.volumes) + len(objects.claims) + len(objects.rules)
+        yield Check(f"rules in {self._name}", True, f"{count} objects")
+
+
+def _yaml_to_json(data: bytes, name: str) -> bytes:
+    import yaml
+
+    try:
+        documents = [item for item in yaml.load_all(data, Loader=_loader()) if item is not None]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise ClusterError(f"{name} is neither JSON nor YAML{where}") from None
+    items: list[Any] = []
+    for document in documents:
+        listed = document.get("items") if isinstance(document, dict) else None
+        items += listed if isinstance(listed, list) else [document]
+    if not any(isinstance(item, dict) and "kind" in item for item in items):
+        raise ClusterError(
+            f"{name} holds no Kubernetes object: write it with "
+            "kubectl get pv,pvc,snapshotrules --all-namespaces -o yaml"
+        )
+    return msgspec.json.encode({"kind": "List", "items": items}, enc_hook=str)
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

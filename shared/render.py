@@ -1,0 +1,211 @@
+"""Tables for people; the only importer of `rich`.
+
+Whatever is printed is passed as Text, so that no name from the cluster is read as markup.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shared.actions import DiskPlan
+from shared.due import words
+from shared.ports import Check
+from shared.reconcile import Outcome
+from shared.report import Report
+
+#: Columns where the output is no terminal.
+WIDTH = 140
+#: Deletions and holds shown of one disk; the report has all.
+PER_DISK = 6
+
+T = TypeVar("T")
+
+
+def outcome(found: Outcome, zone: str, console: Console | None = None) -> None:
+    """Print a plan, or what a pass did: disks first, then each list that is not empty."""
+    _Printer(found, ZoneInfo(zone), console or _console()).print()
+
+
+def checks(results: Sequence[Check], console: Console | None = None) -> None:
+    """Print what `check` tried."""
+    console = console or _console()
+    table = _table("Checks", "", "What", "Found", "What to do")
+    for result in results:
+        mark = Text("ok", "green") if result.ok else Text("FAILED", "bold red")
+        table.add_row(mark, *_texts(result.name, result.detail, result.hint))
+    console.print(table)
+    failed = sum(not result.ok for result in results)
+    console.print(f"{failed} of {len(results)} failed" if failed else "All is well.")
+
+
+class _Printer:
+    def __init__(self, found: Outcome, zone: ZoneInfo, console: Console) -> None:
+        self.report, self.plan = found.report, found.plan
+        self.zone, self.console = zone, console
+        self.planned = found.report.mode == "plan"
+
+    def print(self) -> None:
+        report = self.report
+        self.console.print(
+            Text(
+                f"{report.mode.capitalize()} of cluster {report.cluster or '(no name)'} on "
+                f"{report.provider}, {self._time(report.started)}, rules from {report.rules_from}",
+                "bold",
+            )
+        )
+        self._disks()
+        self._creations()
+        self._snapshots("Would delete" if self.planned else "Deleted", self._deletions())
+        self._snapshots("Held", [(h.disk, h.snapshot, h.cause, h.reason) for h in report.holds])
+        self._rows("Waiting", ("Disk", "Why"), ((w.disk, w.reason) for w in report.waiting))
+        self._rows(
+            "Failed",
+            ("Action", "Disk", "Snapshot", "Why"),
+            ((f.action, f.disk, f.snapshot, f.message) for f in report.failures),
+        )
+        self._rows(
+            "Left to a later pass",
+            ("Action", "Disk", "Snapshot", "Why"),
+            ((d.action, d.disk, d.snapshot, d.reason) for d in report.deferred),
+        )
+        self._rows(
+            "Incomplete listings",
+            ("Scope", "Why"),
+            ((s.scope, s.error) for s in report.scopes if not s.complete),
+        )
+        self._rows(
+            "Problems",
+            ("", "Object", "Field", "Value", "What is wrong"),
+            ((p.severity, str(p.source), p.field, p.value, p.message) for p in report.problems),
+        )
+        self._rows(
+            "Orphans: no rule covers their disk any more; they are kept",
+            ("Disk", "Snapshots", "Newest"),
+            ((o.disk, str(o.count), self._time(o.newest)) for o in report.orphans),
+        )
+        self.console.print(Text(summary(report), "bold"))
+
+    def _disks(self) -> None:
+        table = _table("Disks", "Disk", "Rules", "Policy", "Newest", "Due", "Kept", "", "", "")
+        for column, name in enumerate(
+            ("Create", "Delete", "Hold") if self.planned else ("Created", "Deleted", "Held"), 6
+        ):
+            table.columns[column].header = name
+            table.columns[column].justify = "right"
+        created = {done.disk for done in self.report.creations}
+        deleted = {
+            disk: len(list(group))
+            for disk, group in groupby(sorted(done.disk for done in self.report.deletions))
+        }
+        for disk in self.plan.disks:
+            table.add_row(
+                *_texts(
+                    disk.disk.id,
+                    "\n".join(disk.rules),
+                    "\n".join(disk.policy),
+                    self._time(disk.newest),
+                    self._due(disk),
+                    _kept(disk),
+                    "1" if disk.disk.id in created else "",
+                    str(deleted.get(disk.disk.id, "")),
+                    str(disk.holds or ""),
+                )
+            )
+        self.console.print(table)
+
+    def _creations(self) -> None:
+        self._rows(
+            "Would create" if self.planned else "Created",
+            ("Disk", "Name" if self.planned else "Snapshot", "Why"),
+            ((d.disk, d.name if self.planned else d.snapshot, d.reason) for d in
+             self.report.creations),
+        )  # fmt: skip
+
+    def _deletions(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (done.disk, done.snapshot, "unconfirmed" if done.unconfirmed else "", done.reason)
+            for done in self.report.deletions
+        ]
+
+    def _snapshots(self, title: str, rows: list[tuple[str, str, str, str]]) -> None:
+        """Print the first few snapshots of each disk, and how many more there are."""
+        shown: list[tuple[str, ...]] = []
+        for disk, group in groupby(sorted(rows, key=lambda row: row[0]), key=lambda row: row[0]):
+            found = list(group)
+            shown += found[:PER_DISK]
+            if len(found) > PER_DISK:
+                more = len(found) - PER_DISK
+                shown.append((disk, f"… {more} more", "", "all are in the report: --json"))
+        self._rows(title, ("Disk", "Snapshot", "", "Why"), shown)
+
+    def _rows(self, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+        table = _table(title, *columns)
+        for row in rows:
+            table.add_row(*_texts(*row))
+        if table.row_count:
+            self.console.print(table)
+
+    def _due(self, disk: DiskPlan) -> str:
+        if disk.newest is None or disk.next_due is None:
+            return "now" if disk.interval else ""
+        left = disk.next_due - self.plan.now
+        return f"in {words(left)}" if left.total_seconds() > 0 else f"{words(-left)} ago"
+
+    def _time(self, time: datetime | None) -> str:
+        return time.astimezone(self.zone).strftime("%Y-%m-%d %H:%M %Z") if time else "none yet"
+
+
+def summary(report: Report) -> str:
+    """Say in a sentence what a pass did, or would do."""
+    counts = report.summary
+    would = "would be " if report.mode == "plan" else ""
+    parts = [
+        f"{counts.rules} rules on {counts.disks} disks",
+        f"{would}{counts.created} created",
+        f"{would}{counts.deleted} deleted",
+        f"{counts.kept} kept",
+    ]
+    extra = {
+        "held": counts.held,
+        "failed": counts.failed,
+        "left to a later pass": counts.deferred,
+        "waiting": counts.waiting,
+        "overdue": counts.overdue,
+        "orphaned": counts.orphans,
+        "volumes of other drivers skipped": counts.skipped,
+    }
+    parts += [f"{count} {name}" for name, count in extra.items() if count]
+    if counts.problems:
+        parts.append(f"{counts.problems} problem{'' if counts.problems == 1 else 's'}")
+    ending = "Nothing was changed." if report.mode == "plan" else ""
+    return f"{'; '.join(parts)}. {ending}".strip()
+
+
+def _kept(disk: DiskPlan) -> str:
+    total = sum(disk.kept.values())
+    lines = [f"{count} {why}" for why, count in disk.kept.items()]
+    unfinished = [f"({n} {state})" for state, n in disk.states.items() if state != "completed"]
+    return "\n".join([str(total), *lines, *unfinished] if len(lines) > 1 else [*(lines or ["0"]),
+                                                                               *unfinished])  # fmt: skip
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _texts(*values: str) -> list[Text]:
+    return [Text(value) for value in values]
