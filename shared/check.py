@@ -37,9 +37,8 @@ def _rules(outcome: Outcome) -> Iterable[Check]:
     summary = outcome.report.summary
     found = f"{summary.rules} rules on {summary.disks} disks"
     if not summary.rules:
-        yield Check(
-            "rules", False, found, "annotate a claim, or write a SnapshotRule: see examples/"
-        )
+        hint = "annotate a claim, or write a SnapshotRule: see examples/"
+        yield Check("rules", False, found, hint)
     else:
         yield Check("rules", True, found)
     for problem in outcome.plan.problems:

@@ -188,11 +188,10 @@ def summary(report: Report) -> str:
 
 
 def _kept(disk: DiskPlan) -> str:
-    total = sum(disk.kept.values())
     lines = [f"{count} {why}" for why, count in disk.kept.items()]
-    unfinished = [f"({n} {state})" for state, n in disk.states.items() if state != "completed"]
-    return "\n".join([str(total), *lines, *unfinished] if len(lines) > 1 else [*(lines or ["0"]),
-                                                                               *unfinished])  # fmt: skip
+    lines += [f"({count} {state})" for state, count in disk.states.items() if state != "completed"]
+    total = sum(disk.kept.values())
+    return "\n".join([f"{total}, of which", *lines] if len(disk.kept) > 1 else lines or ["0"])
 
 
 def _console() -> Console:
