@@ -1,0 +1,50 @@
+# The two commands of the README are `make demo` and `make test`; both make the environment first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench docs lock clean
+
+help: ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+$(READY): requirements.txt
+	@echo "Installing the requirements into $(VENV), once; this takes a minute or two."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+demo: $(READY) ## plan, reconcile and reconcile again on an embedded cloud and cluster
+	@$(BIN)/python -m tools.demo
+
+test: $(READY) ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## run linters, type checker and import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet || { echo "make format would change files"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+bench: $(READY) ## measure speed and memory against named baselines
+	@$(BIN)/python -m benchmarks
+
+docs: $(READY) ## write what the documents take from the code
+	@$(BIN)/python -m tools.docs
+
+# Pins of everything, for every supported Python; the functions' own are a part of them.
+lock: ## resolve pyproject.toml into the pins
+	@$(PYTHON) -m pip install --quiet uv
+	@uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
+	  --extra aws --extra cli --extra dev --output-file requirements.txt pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --extra aws --constraint requirements.txt --output-file functions/aws/requirements.txt pyproject.toml
+
+clean: ## remove what the other targets made
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis
