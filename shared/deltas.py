@@ -74,7 +74,7 @@ def parse(text: str) -> Deltas:
     """
     if len(text) > MAX_TEXT:
         raise DeltasError(f"is {len(text):,} characters long; at most {MAX_TEXT} are accepted")
-    words = text.replace(",", ".").split()
+    words = text.split()
     if len(words) < 2:
         raise DeltasError(
             f"has {len(words)} duration{'' if len(words) == 1 else 's'}; at least two are needed, "
@@ -85,13 +85,16 @@ def parse(text: str) -> Deltas:
     order = sorted(range(len(spans)), key=nominal.__getitem__)
     lengths = tuple(nominal[i] for i in order)
     _check_count(lengths)
-    return Deltas(" ".join(words), tuple(spans[i] for i in order), order == sorted(order), lengths)
+    normal = " ".join(words).replace(",", ".")
+    return Deltas(normal, tuple(spans[i] for i in order), order == sorted(order), lengths)
 
 
 def _parse_one(word: str) -> Span:
     try:
         span: Span = isodate.parse_duration(word)
-    except (ValueError, OverflowError, TypeError, AttributeError) as error:
+    except OverflowError as error:
+        raise DeltasError(f"'{shorten(word, 40)}' is longer than 100 years") from error
+    except (ValueError, ArithmeticError, TypeError, AttributeError) as error:
         raise DeltasError(
             f"'{shorten(word, 40)}' is not an ISO 8601 duration; write PT30M for 30 minutes, PT1H "
             "for an hour, P1D, P1W, P1M, P1Y for a day, week, month, year"
@@ -101,13 +104,13 @@ def _parse_one(word: str) -> Span:
 
 def _length(span: Span, word: str) -> timedelta:
     try:
-        length = _resolve((span,), _NOMINAL)[0]
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, ValueError) and "fractional" in str(error):
+        if not isinstance(span, timedelta) and (span.years % 1 or span.months % 1):
             raise DeltasError(
                 f"'{shorten(word, 40)}' has a fraction of a year or month, which has no length; "
                 "use whole ones, or days"
-            ) from error
+            )
+        length = _resolve((span,), _NOMINAL)[0]
+    except (ValueError, ArithmeticError) as error:
         raise DeltasError(f"'{shorten(word, 40)}' is longer than 100 years") from error
     if length <= timedelta(0):
         raise DeltasError(f"'{shorten(word, 40)}' is not longer than zero")
@@ -155,7 +158,7 @@ def _adverb(span: Span) -> str:
 def _words(span: Span) -> str:
     parts = []
     if not isinstance(span, timedelta):
-        parts = [(span.years, "year"), (span.months, "month")]
+        parts = [(int(span.years), "year"), (int(span.months), "month")]
         span = span.tdelta
     days, rest = divmod(span, timedelta(days=1))
     hours, rest = divmod(rest, timedelta(hours=1))

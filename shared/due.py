@@ -72,12 +72,13 @@ def _wait(
 
 
 def words(span: timedelta) -> str:
-    """Print a time span in its two largest units: `2 d 3 h`."""
-    seconds = int(span.total_seconds())
+    """Print a time span in its largest unit and the next: `2 d 3 h`."""
+    seconds = max(int(span.total_seconds()), 0)
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    parts = []
+    counts = []
     for unit, size in units:
         count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+        counts.append((count, unit))
+    first = next((n for n, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    shown = [f"{count} {unit}" for count, unit in counts[first : first + 2] if count]
+    return " ".join(shown) or "0 s"

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
-
 from shared.actions import Delete, Hold, HoldCause
 from shared.deltas import Deltas, parse
 from shared.due import words
@@ -18,7 +16,7 @@ from shared.errors import DeltasError
 from shared.labels import SEPARATOR
 from shared.model import Snapshot
 from shared.policy import CLOCK_SKEW, Policy
-from shared.retention import Retention, confirm, retain
+from shared.retention import CONFIRM_LIMIT, Retention, confirm, retain
 
 
 class Expiry(NamedTuple):
@@ -85,8 +83,6 @@ class _History:
             if snapshot.started > now + CLOCK_SKEW:
                 self.set_aside["dated in the future"] += 1
                 continue
-            if snapshot.started > now:
-                snapshot = msgspec.structs.replace(snapshot, started=now)
             self.counted.append(snapshot)
         self.anchor = max((s.started for s in self.counted), default=now)
         self._retentions: dict[str, Retention] = {}
@@ -125,10 +121,15 @@ def _count_kept(
 def _two_keys(
     retentions: Sequence[Retention], rules: Sequence[Deltas], anchor: datetime
 ) -> tuple[bool, tuple[HoldCause, str] | None]:
-    """Ask tarsnapper too: whether any list went unconfirmed, and the hold where it disagrees."""
-    unconfirmed = False
+    """Ask tarsnapper too: whether any list went unconfirmed, and the hold where it disagrees.
+
+    The lists of one disk share the limit, so that many rules on it cost no more than one.
+    """
+    unconfirmed, cost = False, 0
     for retention, deltas in zip(retentions, rules, strict=True):
-        confirmed = confirm(retention, deltas.resolve(anchor))
+        cost += retention.steps * len(retention.history)
+        affordable = cost <= CONFIRM_LIMIT
+        confirmed = confirm(retention, deltas.resolve(anchor)) if affordable else None
         if confirmed is None:
             unconfirmed = True
         elif confirmed != retention.kept_ids():

@@ -101,7 +101,7 @@ class Labels:
         except ValueError:
             return True
         if len(value) <= 10:
-            until = until.replace(hour=23, minute=59, second=59)
+            until = until.replace(hour=23, minute=59, second=59, microsecond=999_999)
         return now <= (until if until.tzinfo else until.replace(tzinfo=UTC))
 
     def made_by(self, snapshot: Snapshot, namespace: str, rule: str) -> bool:
@@ -152,7 +152,7 @@ def snapshot_name(encoding: Encoding, rule: str, disk: Disk, time: str, distinct
     """
     base, suffix = encoding.name(rule), "-" + re.sub(r"[^-a-zA-Z0-9]", "-", time)
     if not encoding.exact:
-        suffix = suffix.lower()
+        suffix = suffix.lower().rstrip("-")
     if distinct or len(base) + len(suffix) > MAX_NAME:
         suffix = f"-{_digest(disk.id, 6)}{suffix}"
     return base[: MAX_NAME - len(suffix)].rstrip("-.") + suffix

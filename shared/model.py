@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 
-class Disk(msgspec.Struct, frozen=True, order=True):
+class Disk(msgspec.Struct, frozen=True, order=True, gc=False):
     """A cloud's volume.
 
     `scope` is what a listing, a lease and a rate limit belong to: one region on AWS, one project
@@ -29,7 +29,7 @@ class Disk(msgspec.Struct, frozen=True, order=True):
 State = Literal["pending", "completed", "failed"]
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A snapshot as the cloud lists it.
 
     `started` is aware, in UTC. `deltas` is what the snapshot says it was made under, as its label
@@ -53,7 +53,7 @@ class Source(msgspec.Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind} {name}"
+        return shorten(f"{self.kind} {name}", 400)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

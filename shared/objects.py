@@ -12,6 +12,8 @@ from shared.errors import ClusterError
 from shared.model import Problem, Source, shorten
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
+#: What msgspec raises for bytes of any kind.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -155,7 +157,7 @@ class Objects(msgspec.Struct):
         for item in items:
             try:
                 target.append(decoder.decode(item))
-            except (msgspec.DecodeError, RecursionError) as error:
+            except _UNREADABLE as error:
                 self.problems.append(_malformed(kind, item, error))
 
 
@@ -174,7 +176,7 @@ def decode_list(data: bytes, read_from: str) -> Objects:
     objects = Objects(read_from)
     try:
         listed = msgspec.json.decode(data, type=_Loose)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise ClusterError(
             f"{read_from} is not JSON as kubectl prints it: {shorten(str(error))}"
         ) from None
@@ -191,7 +193,7 @@ def decode_list(data: bytes, read_from: str) -> Objects:
 def _kind(item: msgspec.Raw, objects: Objects) -> str:
     try:
         kind = msgspec.json.decode(item, type=_Loose).kind
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         objects.problems.append(_malformed("object", item, error))
         return ""
     return kind if isinstance(kind, str) else ""
@@ -201,7 +203,7 @@ def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Proble
     """Describe an object that cannot be decoded, by what can still be read of its name."""
     try:
         metadata = msgspec.json.decode(item, type=_Loose).metadata
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         metadata = None
     found = metadata if isinstance(metadata, dict) else {}
     problem, _, path = str(error).partition(" - at `$")

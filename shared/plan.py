@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from operator import attrgetter
 
 import msgspec
@@ -134,7 +135,7 @@ class _Planner:
             name="",
             labels={},
             description="",
-            rules=tuple(rule.name for rule in ordered),
+            rules=tuple(dict.fromkeys(rule.name for rule in ordered)),
             overdue=due.overdue,
             reason=due.reason,
         )
@@ -155,25 +156,47 @@ class _Planner:
     def _broken(self) -> dict[Disk, Problem]:
         """Find the disks of rules with errors, by what their snapshots say if need be."""
         broken: dict[Disk, Problem] = {}
+        nameless: dict[tuple[str, str], Problem] = {}
+        value = self.policy.labels.encoding.value
         for problem in self.ruleset.problems:
-            if problem.severity == "error" and problem.disk:
+            if problem.severity != "error":
+                continue
+            if problem.disk:
                 broken.setdefault(problem.disk, problem)
-        nameless = [
-            p for p in self.ruleset.problems if p.severity == "error" and not p.disk and p.rule
-        ]
-        if nameless:
-            for disk, history in self.histories.items():
-                newest = history[-1]
-                for problem in nameless:
-                    if self.policy.labels.made_by(newest, problem.source.namespace, problem.rule):
-                        broken.setdefault(disk, problem)
+            elif problem.rule:
+                namespace = value(problem.source.namespace)
+                nameless.setdefault((value(problem.rule), namespace), problem)
+                nameless.setdefault(("", namespace), problem)
+        for disk, history in self.histories.items() if nameless else ():
+            for maker in self._makers(disk, history):
+                if maker in nameless:
+                    broken.setdefault(disk, nameless[maker])
         return broken
+
+    def _makers(self, disk: Disk, history: Sequence[Snapshot]) -> Iterable[tuple[str, str]]:
+        """Tell the rules that the disk's newest snapshot may be owed to: (rule, namespace).
+
+        An empty namespace is that of volumes. An empty rule is any of the namespace: of several
+        rules a snapshot names the first only, but bears the deltas of all; here some are gone. A
+        namespace from which the disk is no longer claimed has no say over it.
+        """
+        labels, rules = self.policy.labels, self.rules.get(disk, [])
+        ours = (s for s in reversed(history) if RULE in s.labels and labels.owner(s) != "other")
+        newest = next(ours, None)
+        if newest is None:
+            return ()
+        borne = {deltas.text for deltas in parse_borne(newest.deltas)}
+        gone = len(borne) > 1 and not borne <= {rule.deltas for rule in rules}
+        namespace = newest.labels.get(NAMESPACE, "")
+        claimed = {labels.encoding.value(rule.namespace) for rule in rules if rule.claim}
+        namespaces = [namespace, ""] if claimed <= {namespace} else [""]
+        return product([newest.labels[RULE], ""] if gone else [newest.labels[RULE]], namespaces)
 
     def _last_known(self, history: Sequence[Snapshot], problem: Problem) -> list[Rule]:
         """Go on by the deltas that the disk's own newest snapshot bears."""
         for snapshot in reversed(history):
             lists = parse_borne(snapshot.deltas)
-            if lists and self.policy.labels.owner(snapshot) == "this":
+            if lists and self.policy.labels.owner(snapshot) != "other":
                 borne = snapshot.labels
                 return [
                     Rule(
@@ -224,9 +247,14 @@ class _Planner:
         def name(create: Create, distinct: bool) -> str:
             return snapshot_name(labels.encoding, create.rules[0], create.disk, time, distinct)
 
-        shared = Counter(name(create, False) for create, _ in self.creates)
+        names = {create.disk: name(create, False) for create, _ in self.creates}
+        distinct: set[Disk] = set()
+        # Again, since a name with a hash may be what another is without one.
+        while more := _sharing(names) - distinct:
+            distinct |= more
+            names |= {c.disk: name(c, True) for c, _ in self.creates if c.disk in more}
         for create, rules in self.creates:
-            chosen = name(create, shared[name(create, False)] > 1)
+            chosen = names[create.disk]
             yield msgspec.structs.replace(
                 create,
                 name=chosen,
@@ -246,11 +274,20 @@ class _Planner:
 
 def _by_disk(snapshots: Iterable[Snapshot], policy: Policy) -> dict[Disk, list[Snapshot]]:
     """Group the snapshots of ours by disk, each once, the oldest first."""
-    unique = {(s.disk.scope, s.id): s for s in snapshots if policy.labels.ours(s)}
+    # Where a listing shows one twice, in two states, the less finished counts.
+    ordered = sorted(
+        filter(policy.labels.ours, snapshots), key=attrgetter("started", "id", "state")
+    )
+    unique = {(s.disk, s.id): s for s in ordered}
     histories: dict[Disk, list[Snapshot]] = defaultdict(list)
-    for snapshot in sorted(unique.values(), key=attrgetter("started", "id")):
+    for snapshot in unique.values():
         histories[snapshot.disk].append(snapshot)
     return dict(histories)
+
+
+def _sharing(names: Mapping[Disk, str]) -> set[Disk]:
+    counts = Counter(names.values())
+    return {disk for disk, name in names.items() if counts[name] > 1}
 
 
 def _account(disk: Disk, history: Sequence[Snapshot]) -> DiskPlan:

@@ -138,8 +138,10 @@ def _read(settings: Settings, ports: Ports) -> RuleSet:
     )
     ruleset = read_rules(ports.source.read(), ports.provider.volumes, options)
     log.info(
-        "read %d rules and %d problems from %s",
-        len(ruleset.rules), len(ruleset.problems), ruleset.read_from,
+        "read the %s: %d rules, %d problems",
+        ruleset.read_from,
+        len(ruleset.rules),
+        len(ruleset.problems),
     )  # fmt: skip
     return ruleset
 

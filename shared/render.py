@@ -3,17 +3,19 @@
 Whatever is printed is passed as Text, so that no name from the cluster is read as markup.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import TypeVar
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.actions import DiskPlan
+from shared.actions import DiskPlan, Plan
 from shared.due import words
 from shared.ports import Check
 from shared.reconcile import Outcome
@@ -24,12 +26,15 @@ WIDTH = 140
 #: Deletions and holds shown of one disk; the report has all.
 PER_DISK = 6
 
-T = TypeVar("T")
-
 
 def outcome(found: Outcome, zone: str, console: Console | None = None) -> None:
     """Print a plan, or what a pass did: disks first, then each list that is not empty."""
-    _Printer(found, ZoneInfo(zone), console or _console()).print()
+    _Printer(found.report, found.plan, ZoneInfo(zone), console or _console()).print()
+
+
+def report(answer: Report, zone: str, console: Console | None = None) -> None:
+    """Print a function's answer, which has no account of each disk."""
+    _Printer(answer, None, ZoneInfo(zone), console or _console()).print()
 
 
 def checks(results: Sequence[Check], console: Console | None = None) -> None:
@@ -45,10 +50,10 @@ def checks(results: Sequence[Check], console: Console | None = None) -> None:
 
 
 class _Printer:
-    def __init__(self, found: Outcome, zone: ZoneInfo, console: Console) -> None:
-        self.report, self.plan = found.report, found.plan
+    def __init__(self, answer: Report, plan: Plan | None, zone: ZoneInfo, console: Console) -> None:
+        self.report, self.plan = answer, plan
         self.zone, self.console = zone, console
-        self.planned = found.report.mode == "plan"
+        self.planned = answer.mode == "plan"
 
     def print(self) -> None:
         report = self.report
@@ -59,10 +64,11 @@ class _Printer:
                 "bold",
             )
         )
-        self._disks()
+        if self.plan:
+            self._disks(self.plan)
         self._creations()
-        self._snapshots("Would delete" if self.planned else "Deleted", self._deletions())
-        self._snapshots("Held", [(h.disk, h.snapshot, h.cause, h.reason) for h in report.holds])
+        self._deletions()
+        self._snapshots("Held", ((h.disk, h.snapshot, h.reason) for h in report.holds))
         self._rows("Waiting", ("Disk", "Why"), ((w.disk, w.reason) for w in report.waiting))
         self._rows(
             "Failed",
@@ -91,33 +97,28 @@ class _Printer:
         )
         self.console.print(Text(summary(report), "bold"))
 
-    def _disks(self) -> None:
-        table = _table("Disks", "Disk", "Rules", "Policy", "Newest", "Due", "Kept", "", "", "")
-        for column, name in enumerate(
-            ("Create", "Delete", "Hold") if self.planned else ("Created", "Deleted", "Held"), 6
-        ):
-            table.columns[column].header = name
-            table.columns[column].justify = "right"
+    def _disks(self, plan: Plan) -> None:
+        done = ("Create", "Delete", "Hold") if self.planned else ("Created", "Deleted", "Held")
+        table = _table("Disks", "Disk, rules", "Policy", "Newest", "Due", "Kept", *done)
+        table.columns[0].no_wrap = True
+        table.show_lines = True
         created = {done.disk for done in self.report.creations}
-        deleted = {
-            disk: len(list(group))
-            for disk, group in groupby(sorted(done.disk for done in self.report.deletions))
-        }
-        for disk in self.plan.disks:
+        deleted = Counter(done.disk for done in self.report.deletions)
+        for disk in plan.disks:
             table.add_row(
                 *_texts(
-                    disk.disk.id,
-                    "\n".join(disk.rules),
-                    "\n".join(disk.policy),
+                    "\n  ".join([disk.disk.id, *disk.rules]),
+                    "\n".join(disk.policy) or "its rule cannot be read: see Problems",
                     self._time(disk.newest),
-                    self._due(disk),
+                    _due(disk, plan.now),
                     _kept(disk),
                     "1" if disk.disk.id in created else "",
-                    str(deleted.get(disk.disk.id, "")),
+                    str(deleted[disk.disk.id] or ""),
                     str(disk.holds or ""),
                 )
             )
-        self.console.print(table)
+        if table.row_count:
+            self.console.print(table)
 
     def _creations(self) -> None:
         self._rows(
@@ -127,22 +128,23 @@ class _Printer:
              self.report.creations),
         )  # fmt: skip
 
-    def _deletions(self) -> list[tuple[str, str, str, str]]:
-        return [
-            (done.disk, done.snapshot, "unconfirmed" if done.unconfirmed else "", done.reason)
-            for done in self.report.deletions
-        ]
+    def _deletions(self) -> None:
+        notes = ("", "; not confirmed by tarsnapper, too much for it")
+        self._snapshots(
+            "Would delete" if self.planned else "Deleted",
+            ((d.disk, d.snapshot, d.reason + notes[d.unconfirmed]) for d in self.report.deletions),
+        )
 
-    def _snapshots(self, title: str, rows: list[tuple[str, str, str, str]]) -> None:
+    def _snapshots(self, title: str, rows: Iterable[tuple[str, str, str]]) -> None:
         """Print the first few snapshots of each disk, and how many more there are."""
         shown: list[tuple[str, ...]] = []
-        for disk, group in groupby(sorted(rows, key=lambda row: row[0]), key=lambda row: row[0]):
+        for disk, group in groupby(sorted(rows, key=itemgetter(0)), key=itemgetter(0)):
             found = list(group)
             shown += found[:PER_DISK]
             if len(found) > PER_DISK:
                 more = len(found) - PER_DISK
-                shown.append((disk, f"… {more} more", "", "all are in the report: --json"))
-        self._rows(title, ("Disk", "Snapshot", "", "Why"), shown)
+                shown.append((disk, f"… {more} more", "all are in the report: --json"))
+        self._rows(title, ("Disk", "Snapshot", "Why"), shown)
 
     def _rows(self, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
         table = _table(title, *columns)
@@ -150,12 +152,6 @@ class _Printer:
             table.add_row(*_texts(*row))
         if table.row_count:
             self.console.print(table)
-
-    def _due(self, disk: DiskPlan) -> str:
-        if disk.newest is None or disk.next_due is None:
-            return "now" if disk.interval else ""
-        left = disk.next_due - self.plan.now
-        return f"in {words(left)}" if left.total_seconds() > 0 else f"{words(-left)} ago"
 
     def _time(self, time: datetime | None) -> str:
         return time.astimezone(self.zone).strftime("%Y-%m-%d %H:%M %Z") if time else "none yet"
@@ -187,6 +183,13 @@ def summary(report: Report) -> str:
     return f"{'; '.join(parts)}. {ending}".strip()
 
 
+def _due(disk: DiskPlan, now: datetime) -> str:
+    if disk.newest is None or disk.next_due is None:
+        return "now" if disk.interval else ""
+    left = disk.next_due - now
+    return f"in {words(left)}" if left.total_seconds() > 0 else f"{words(-left)} ago"
+
+
 def _kept(disk: DiskPlan) -> str:
     lines = [f"{count} {why}" for why, count in disk.kept.items()]
     lines += [f"({count} {state})" for state, count in disk.states.items() if state != "completed"]
@@ -200,7 +203,7 @@ def _console() -> Console:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.ROUNDED)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

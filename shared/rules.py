@@ -34,17 +34,26 @@ def read_rules(objects: Objects, volumes: Volumes, options: Options) -> RuleSet:
 
 
 class _Wrong(Exception):
-    """One object's problem, on its way to the list; `disk` only where the object has power."""
+    """One object's problem, on its way to the list.
+
+    `disk` only where the object has power over it; `claim` where the rule may be named after it.
+    """
 
     severity: Literal["error", "warning"] = "error"
 
-    def __init__(self, field: str, value: object, message: str, disk: Disk | None = None) -> None:
+    def __init__(
+        self, field: str, value: object, message: str, disk: Disk | None = None, claim: str = ""
+    ) -> None:
         super().__init__(message)
-        self.field, self.value, self.disk = field, value, disk
+        self.field, self.value, self.disk, self.claim = field, value, disk, claim
 
 
 class _Warned(_Wrong):
     severity = "warning"
+
+
+class _Powerless(_Wrong):
+    """The object has no say over what it names: it holds nothing and continues nothing."""
 
 
 class _Skip(Exception):
@@ -58,7 +67,7 @@ class _Reader:
         self.claims = {(c.metadata.namespace, c.metadata.name): c for c in objects.claims}
         self.owners = self._owners()
         self.rules: list[Rule] = []
-        self.problems: list[Problem] = list(objects.problems)
+        self.problems = [_named(problem) for problem in objects.problems]
         self.skipped = 0
 
     def read(self) -> RuleSet:
@@ -71,6 +80,7 @@ class _Reader:
         for rule in self.objects.rules:
             self._try(source_of(rule), self._from_rule, rule)
         self.rules.sort(key=lambda r: (r.disk, r.name, r.source))
+        self.problems.sort(key=lambda p: (p.source, p.field, p.message))
         return RuleSet(
             tuple(self.rules), tuple(self.problems), self.skipped, self.objects.read_from
         )
@@ -89,19 +99,19 @@ class _Reader:
                 severity=wrong.severity,
                 source=source,
                 field=wrong.field,
-                value=shorten(wrong.value),
+                value=_shown(wrong.value),
                 message=str(wrong),
                 disk=wrong.disk,
-                rule=rule_name(source),
+                rule="" if isinstance(wrong, _Powerless) else self._name(source, wrong.claim),
             )
         )
 
     def _from_volume(self, source: Source, volume: PersistentVolume) -> None:
-        self._add(source, self._disk(volume, f"spec of {source}"), self._annotated(volume), volume)
+        self._add(source, self._disk(volume), self._annotated(volume), volume)
 
     def _from_claim(self, source: Source, claim: PersistentVolumeClaim) -> None:
         volume = self._bound(claim, "spec.volumeName")
-        self._add(source, self._disk(volume, "spec.volumeName"), self._annotated(claim), volume)
+        self._add(source, self._disk(volume), self._annotated(claim), volume)
 
     def _from_rule(self, source: Source, rule: SnapshotRule) -> None:
         spec = rule.spec
@@ -124,11 +134,12 @@ class _Reader:
         if given == ["persistentVolumeClaim"]:
             claim = self.claims.get((source.namespace, name))
             if claim is None:
-                raise _Wrong(field, name, f"there is no such claim in namespace {source.namespace}")
+                raise _Wrong(field, name, f"there is no such claim in namespace {source.namespace}",
+                             claim=name)  # fmt: skip
             volume = self._bound(claim, field)
         else:
             volume = self._volume_of_rule(source, name)
-        self._add(source, self._disk(volume, field), deltas, volume)
+        self._add(source, self._disk(volume), deltas, volume)
 
     def _disk_of_rule(self, source: Source, spec: Mapping[str, Any]) -> Disk:
         self._may_use_disks(source, "spec.disk")
@@ -153,14 +164,14 @@ class _Reader:
             raise _Wrong(field, name, "there is no such volume")
         ref = volume.spec.claim_ref
         if ref and ref.namespace != source.namespace:
-            raise _Wrong(field, name, "is claimed from another namespace; write the rule there")
+            raise _Powerless(field, name, "is claimed from another namespace; write the rule there")
         return volume
 
     def _may_use_disks(self, source: Source, field: str) -> None:
         allowed = self.options.disk_rule_namespaces
         if allowed and source.namespace not in allowed:
-            raise _Wrong(field, source.namespace, "rules of this namespace may not use it; "
-                         "DISK_RULE_NAMESPACES says which may")  # fmt: skip
+            raise _Powerless(field, source.namespace, "rules of this namespace may not use it; "
+                             "DISK_RULE_NAMESPACES says which may")  # fmt: skip
 
     def _bound(self, claim: PersistentVolumeClaim, field: str) -> PersistentVolume:
         """Find the volume that claim and cluster agree on.
@@ -172,22 +183,24 @@ class _Reader:
             raise _Warned(field, "", "the claim is not bound to a volume yet")
         volume = self.volumes.get(name)
         if volume is None:
-            raise _Wrong(field, name, "there is no such volume")
+            raise _Wrong(field, name, "there is no such volume", claim=claim.metadata.name)
         ref, meta = volume.spec.claim_ref, claim.metadata
         if not ref or (ref.namespace, ref.name) != (meta.namespace, meta.name):
-            raise _Wrong(field, name, "names a volume that is not bound to the claim; it has no "
-                         "say over that volume")  # fmt: skip
+            raise _Powerless(field, name, "names a volume that is not bound to the claim; it has "
+                             "no say over that volume")  # fmt: skip
         if not ref.uid or ref.uid != meta.uid:
-            raise _Wrong(field, name, "names a volume that is bound to an earlier claim of the "
-                         "same name, or not bound yet")  # fmt: skip
+            raise _Powerless(field, name, "names a volume that is bound to an earlier claim of "
+                             "the same name, or not bound yet")  # fmt: skip
         return volume
 
-    def _disk(self, volume: PersistentVolume, field: str) -> Disk:
+    def _disk(self, volume: PersistentVolume) -> Disk:
         try:
             disk = self.backend.from_volume(volume)
         except UnknownDisk as error:
             where = f"PersistentVolume {volume.metadata.name}, {error.field}"
-            raise _Wrong(where, error.value, str(error)) from None
+            ref = volume.spec.claim_ref
+            claim = ref.name if ref else ""
+            raise _Wrong(where, error.value, str(error), claim=claim) from None
         if disk is None:
             raise _Skip
         return disk
@@ -215,7 +228,7 @@ class _Reader:
         claim = ref.name if ref else ""
         self.rules.append(
             Rule(
-                name=rule_name(source, claim if self.options.use_claim_name else ""),
+                name=self._name(source, claim),
                 disk=disk,
                 deltas=deltas.text,
                 source=source,
@@ -237,6 +250,9 @@ class _Reader:
             if disk:
                 owners[disk] = volume
         return owners
+
+    def _name(self, source: Source, claim: str) -> str:
+        return rule_name(source, claim if self.options.use_claim_name else "")
 
     def _annotation(self, item: PersistentVolume | PersistentVolumeClaim) -> str | None:
         return (item.metadata.annotations or {}).get(self.options.deltas_annotation_key)
@@ -262,6 +278,20 @@ def rule_name(source: Source, claim: str = "") -> str:
     """
     namespace = "" if source.namespace in ("", "default") else f"{source.namespace}-"
     return f"{namespace}{_SHORT.get(source.kind, source.kind.lower())}-{claim or source.name}"
+
+
+def _named(problem: Problem) -> Problem:
+    """Add the rule's name to the problem of an object that could not be decoded."""
+    if problem.source.kind not in _SHORT:
+        return problem
+    return msgspec.structs.replace(problem, rule=rule_name(problem.source))
+
+
+def _shown(value: object) -> str:
+    try:
+        return shorten(value)
+    except RecursionError:  # what could just be decoded may be too deep to print
+        return "(nested too deeply to be shown)"
 
 
 def scopes_of(ruleset: RuleSet, extra: Iterable[str] = ()) -> Sequence[str]:

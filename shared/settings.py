@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from zoneinfo import ZoneInfo
 
 import msgspec
+from isodate import duration_isoformat
 from msgspec import Meta
 
 from shared.errors import SettingsError
@@ -105,10 +106,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def checked(self) -> None:
         """Refuse what no single type can: raise SettingsError."""
-        if self.schedule_period < timedelta(minutes=1):
-            raise _wrong("SCHEDULE_PERIOD", self.schedule_period, "at least PT1M would do")
+        if not timedelta(minutes=1) <= self.schedule_period <= timedelta(days=31):
+            period = duration_isoformat(self.schedule_period)
+            raise _wrong("SCHEDULE_PERIOD", period, "PT1M to P31D would do")
         try:
-            ZoneInfo(self.tz)
+            # A system without time zones still knows UTC, which functions run in.
+            if self.tz != "UTC":
+                ZoneInfo(self.tz)
         except (KeyError, ValueError, OSError) as error:
             raise _wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
         sample = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -134,6 +138,8 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     for field in msgspec.structs.fields(kind):
         name = field.name.upper()
         text = environ.get(name, "").strip()
+        if name == "TZ" and text.startswith(":"):
+            text = ""  # Lambda's own, `:UTC` or `:/etc/localtime`
         if text:
             values[field.name] = _convert(name, text, field.type)
     settings = kind(**values)
@@ -147,9 +153,11 @@ def describe(kind: type[Settings]) -> list[tuple[str, str, str]]:
     rows = []
     for field in msgspec.structs.fields(kind):
         meta = next(m for m in get_args(hints[field.name]) if isinstance(m, Meta))
-        default = msgspec.to_builtins(field.default)
+        default = field.default
         if isinstance(default, bool):
             default = str(default).lower()
+        elif isinstance(default, timedelta):
+            default = duration_isoformat(default)
         rows.append((field.name.upper(), str(default or ""), meta.description or ""))
     return rows
 
@@ -164,7 +172,7 @@ def _convert(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong(name, text, _WOULD_DO.get(bare, str(error))) from None
+        raise _wrong(name, text, _WOULD_DO.get(name) or _WOULD_DO.get(bare, str(error))) from None
 
 
 def _wrong(name: str, value: object, would_do: str) -> SettingsError:
@@ -172,7 +180,11 @@ def _wrong(name: str, value: object, would_do: str) -> SettingsError:
     return SettingsError(f"{name}={shown} cannot be used: {would_do}")
 
 
+_KEY = "a letter, then up to 62 lowercase letters, digits, - and _ would do"
 _WOULD_DO: dict[Any, str] = {
+    "HEARTBEAT_URL": "a URL such as https://example.com/ping would do",
+    "KEEP_LABEL": _KEY,
+    "SNAPSHOT_AUTHOR_LABEL_KEY": _KEY,
     bool: "true or false would do",
     timedelta: "an ISO 8601 duration such as PT5M would do",
     Literal["DEBUG", "INFO", "WARNING", "ERROR"]: "DEBUG, INFO, WARNING or ERROR would do",

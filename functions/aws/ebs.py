@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NotConnected
+from botocore.parsers import ResponseParserError
 
 from functions.aws.errors import THROTTLED, classify, text_of
 from functions.aws.volumes import EBSVolumes
 from shared.actions import Create
-from shared.errors import NextPass, ProviderError, Unanswered
+from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
 from shared.labels import AWS, DELTAS, Labels
 from shared.model import Disk, Snapshot, State
 from shared.ports import Check, Listing, Volumes
@@ -35,6 +36,10 @@ PARALLEL = 8
 TRIES, BACKOFF = 4, 4.0
 
 _CONNECT, _READ = 3, 15
+
+#: Raised where EC2 itself did not answer. A proxy's page with status 200 parses to an answer
+#: without its fields, a KeyError; with others the parser gives up.
+_NO_ANSWER = (BotoCoreError, ResponseParserError, KeyError)
 
 _STATES: dict[str, State] = {"completed": "completed", "error": "failed"}
 
@@ -82,7 +87,7 @@ class EBS:
                 failure = classify(error, creating=True)
                 if failure.code not in THROTTLED or attempt == TRIES:
                     raise failure from None
-            except BotoCoreError as error:
+            except _NO_ANSWER as error:
                 raise _transport(error) from None
             self._sleep(BACKOFF * random.uniform(0.2, 1) * attempt / TRIES)  # noqa: S311
         raise AssertionError("unreachable")
@@ -90,12 +95,13 @@ class EBS:
     def delete(self, snapshot: Snapshot) -> None:
         """Delete a snapshot; one that is gone already is no error."""
         try:
-            self._client(snapshot.disk.scope).delete_snapshot(SnapshotId=snapshot.id)
+            answer = self._client(snapshot.disk.scope).delete_snapshot(SnapshotId=snapshot.id)
+            answer["ResponseMetadata"]["RequestId"]
         except ClientError as error:
             failure = classify(error)
             if failure.code != "InvalidSnapshot.NotFound":
                 raise failure from None
-        except BotoCoreError as error:
+        except _NO_ANSWER as error:
             raise _transport(error) from None
 
     def credentials(self) -> Check:
@@ -136,7 +142,7 @@ class EBS:
             )  # fmt: skip
             for page in pages:
                 found += [_snapshot(region, item) for item in page["Snapshots"]]
-        except (ClientError, BotoCoreError, KeyError) as error:
+        except (ClientError, *_NO_ANSWER) as error:
             return Listing(region, tuple(found), False, text_of(error))
         return Listing(region, tuple(found))
 
@@ -186,12 +192,12 @@ def _transport(error: Exception) -> ProviderError:
     """Tell calls that never left from those that may have taken effect."""
     if isinstance(error, NotConnected):
         return NextPass(f"EC2 cannot be reached: {text_of(error)}", type(error).__name__)
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, (HTTPClientError, ResponseParserError, KeyError)):
         return Unanswered(
             f"no answer, so that it is not known whether the call took effect: {text_of(error)}",
             type(error).__name__,
         )
-    return NextPass(text_of(error), type(error).__name__)
+    return NotAllowed(text_of(error), type(error).__name__)  # no credentials, for one
 
 
 def _dry(name: str, call: Callable[[], Any]) -> Check:

@@ -4,6 +4,7 @@ Codes: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API".
 """
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from shared.errors import (
     DiskFailed,
@@ -83,4 +84,6 @@ def text_of(error: Exception) -> str:
         said = error.response.get("Error", {})
         message = str(said.get("Message", "")).partition(" Encoded authorization")[0]
         return shorten(f"{said.get('Code', 'error')}: {message}", 300)
+    if isinstance(error, (KeyError, ResponseParserError)):
+        return "the answer is not EC2's; is a proxy between?"
     return shorten(f"{type(error).__name__}: {error}", 300)

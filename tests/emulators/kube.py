@@ -1,0 +1,401 @@
+"""A small Kubernetes API over real HTTP, which the real `kubernetes` client speaks to.
+
+It lists PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them,
+in pages; answers access reviews; and goes wrong on demand. Unlike an API server's, a further page
+shows the objects of now: it starts behind the last key of the page before.
+"""
+
+import base64
+import ipaddress
+import json
+import re
+import ssl
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+GROUP = "k8s-snapshots.elsdoerfer.com"
+COLLECTION = r"(/api/v1|/apis/[^/]+/v1)(?:/namespaces/([^/]+))?/([a-z]+)"
+KINDS = {
+    ("/api/v1", "persistentvolumes"): "PersistentVolume",
+    ("/api/v1", "persistentvolumeclaims"): "PersistentVolumeClaim",
+    (f"/apis/{GROUP}/v1", "snapshotrules"): "SnapshotRule",
+}
+REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}
+REASONS |= {410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+WORDS = {
+    401: "Unauthorized",
+    410: "The provided continue parameter is too old to display a consistent list result.",
+    429: "Too many requests, please try again later.",
+    500: "Internal error occurred: etcdserver: request timed out",
+    503: "the server is currently unable to handle the request",
+}
+
+Object = dict[str, Any]
+Key = tuple[str, str, str]  # kind, namespace, name: what lists are ordered by
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it arrived; `body` is decoded JSON."""
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    def resource(self) -> tuple[str, str]:
+        """Name the API's root and the resource, such as `/api/v1` and `persistentvolumes`."""
+        match = re.fullmatch(COLLECTION, self.path)
+        return (match[1], match[3]) if match else ("", "")
+
+
+class Answer(NamedTuple):
+    """What goes back: an object as JSON, a string as it stands."""
+
+    code: int
+    body: Object | str
+    content_type: str = "application/json"
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the requests that it matches; the first that matches strikes.
+
+    `skip` requests are spared, then `times` are struck (None: all). With `continued` only requests
+    for a further page match. `hang` comes first and goes together with any of the others.
+    """
+
+    path_contains: str = ""
+    continued: bool = False
+    skip: int = 0
+    times: int | None = 1
+    status: int = 0  # answer a Status with this code
+    message: str = ""
+    html: bool = False  # answer a web page, with 200 unless `status` says otherwise
+    close: bool = False  # hang up without an answer
+    hang: float = 0  # seconds
+    truncate: bool = False  # half of the JSON, as if that were all
+    cut: bool = False  # half of the bytes that were announced, then hang up
+    malformed: Any = None  # this item comes first in the page, beside the good ones
+
+    def strikes(self, request: Request) -> bool:
+        """Tell whether the request is struck, and count it."""
+        passed_by = self.continued and "continue" not in request.query
+        if self.path_contains not in request.path or passed_by or self.times == 0:
+            return False
+        self.skip -= 1
+        if self.skip < 0 and self.times is not None:
+            self.times -= 1
+        return self.skip < 0
+
+
+class Kube:
+    """The API: `with Kube(objects) as kube:`. Stopped, it refuses connections; it may start again.
+
+    Attributes:
+        crd: whether SnapshotRules exist in this cluster.
+        denied: what the token may not do, such as `{"list persistentvolumes"}`.
+        page_limit: no page is longer, whatever a request asks for.
+    """
+
+    def __init__(
+        self,
+        objects: Iterable[Object] = (),
+        *,
+        token: str | None = "a-token-of-the-stand-in",
+        tls: bool = False,
+        page_limit: int | None = None,
+    ) -> None:
+        self.token, self.page_limit, self.crd = token, page_limit, True
+        self.denied: set[str] = set()
+        self.requests: list[Request] = []
+        self.faults: list[Fault] = []
+        self.stored: dict[Key, Object] = {}
+        self.resource_version = 1000
+        self.stopping = threading.Event()
+        self._lock, self._port = threading.Lock(), 0
+        self._certificate, self._key = _certificate() if tls else (b"", b"")
+        self.ca_file: Path | None = None
+        for item in objects:
+            self.add(item)
+
+    def start(self) -> Self:
+        self.stopping.clear()
+        self._server = _Server(("127.0.0.1", self._port), _Connection)
+        self._server.kube = self
+        if self._certificate:
+            self._folder = tempfile.TemporaryDirectory()
+            self.ca_file = Path(self._folder.name, "ca.pem")
+            self.ca_file.write_bytes(self._certificate)
+            (key := self.ca_file.with_name("key.pem")).write_bytes(self._key)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.ca_file, key)
+            # The handshake belongs to a connection's own thread, not to the one that accepts.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        if self.ca_file:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self._port}"
+
+    def kubeconfig(self, path: Path, cluster: str = "demo") -> Path:
+        """Write a kubeconfig for this API."""
+        server = {"server": self.url}
+        if self._certificate:
+            server["certificate-authority-data"] = base64.b64encode(self._certificate).decode()
+        config = {"apiVersion": "v1", "kind": "Config", "current-context": cluster} | {
+            "clusters": [{"name": cluster, "cluster": server}],
+            "users": [{"name": "reader", "user": {"token": self.token} if self.token else {}}],
+            "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": "reader"}}],
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    @property
+    def objects(self) -> list[Object]:
+        return list(self.stored.values())
+
+    def add(self, item: Object) -> Object:
+        """Store an object, or replace it; returns it with what the API server fills in."""
+        item = json.loads(json.dumps(item, default=lambda time: time.isoformat()))
+        metadata = item["metadata"]
+        if item["kind"] != "PersistentVolume":
+            metadata.setdefault("namespace", "default")
+        with self._lock:
+            self.resource_version += 1
+            metadata.setdefault("uid", str(uuid.uuid4()))
+            metadata.setdefault("creationTimestamp", f"{datetime.now(UTC):%FT%TZ}")
+            metadata.setdefault("resourceVersion", str(self.resource_version))
+            self.stored[item["kind"], metadata.get("namespace", ""), metadata["name"]] = item
+        return item
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        with self._lock:
+            self.resource_version += 1
+            del self.stored[kind, namespace, name]
+
+    def load(self, path: Path) -> None:
+        """Add what a YAML or JSON file holds: documents, Lists of objects."""
+        for document in filter(None, yaml.safe_load_all(path.read_text())):
+            for item in document.get("items", [document]):
+                self.add(item)
+
+    def fault(self, path_contains: str = "", **what: Any) -> Fault:
+        """Let requests go wrong: the fields of `Fault`."""
+        self.faults.append(Fault(path_contains, **what))
+        return self.faults[-1]
+
+    def answer(self, request: Request, token: str) -> tuple[Answer, Fault]:
+        """Answer a request, or let it fail; what the connection has to do wrong comes along."""
+        with self._lock:
+            self.requests.append(request)
+            fault = next((f for f in self.faults if f.strikes(request)), Fault())
+            answer = self._answer(request, token)
+        if fault.html:
+            page = "<html><body><h1>Sign in</h1></body></html>"
+            answer = Answer(fault.status or 200, page, "text/html; charset=utf-8")
+        elif fault.status:
+            answer = failure(fault.status, request, fault.message)
+        elif fault.malformed is not None and isinstance(answer.body, dict):
+            answer.body.get("items", []).insert(0, fault.malformed)
+        return answer, fault
+
+    def _answer(self, request: Request, token: str) -> Answer:
+        if self.token is not None and token != f"Bearer {self.token}":
+            return failure(401, request)
+        if request.method == "GET" and f"list {_full_name(*request.resource())}" in self.denied:
+            return failure(403, request)
+        for method, pattern, handler in ROUTES:
+            if method == request.method and (match := re.fullmatch(pattern, request.path)):
+                return handler(self, request, match)
+        return missing()
+
+
+def _full_name(root: str, plural: str) -> str:
+    """Name a resource as access rules do: `snapshotrules.k8s-snapshots.elsdoerfer.com`."""
+    return plural if root == "/api/v1" else f"{plural}.{root.split('/')[-2]}" if root else ""
+
+
+def failure(code: int, request: Request, message: str = "") -> Answer:
+    """Say an error as an API server does, in its own words where no message is given."""
+    message = message or (_forbidden(request) if code == 403 else WORDS.get(code, "failed"))
+    metadata = {"continue": request.query.get("continue", "")} if code == 410 else {}
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": metadata, "status": "Failure"}
+    said = {"message": message, "reason": REASONS.get(code, "Unknown"), "code": code}
+    return Answer(code, status | said)
+
+
+def _forbidden(request: Request) -> str:
+    root, plural = request.resource()
+    who, group = 'User "k8s-snapshots"', _full_name(root, plural).partition(".")[2]
+    namespace = request.path.partition("/namespaces/")[2].partition("/")[0]
+    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+    what = f'list resource "{plural}" in API group "{group}" {where}'
+    if not root:
+        return f'forbidden: {who} cannot get path "{request.path}"'
+    return f"{_full_name(root, plural)} is forbidden: {who} cannot {what}"
+
+
+def missing() -> Answer:
+    """Answer for a path that no API serves, as where a CRD is missing: plain text, no Status."""
+    return Answer(404, "404 page not found\n", "text/plain; charset=utf-8")
+
+
+def about(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
+    """Answer what the API says of itself."""
+    names = ["authorization.k8s.io"] + [GROUP] * kube.crd
+    versions = {name: {"groupVersion": f"{name}/v1", "version": "v1"} for name in names}
+    groups = [{"name": n, "versions": [v], "preferredVersion": v} for n, v in versions.items()]
+    version = dict.fromkeys(("gitCommit", "gitTreeState", "buildDate", "goVersion"), "")
+    version |= {"major": "1", "minor": "35", "gitVersion": "v1.35.0", "compiler": "gc"}
+    answers: dict[str, Object] = {
+        "/version": version | {"platform": "linux/amd64"},
+        "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups},
+    }
+    return Answer(200, answers[request.path])
+
+
+def access_review(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
+    """Answer whether the token may do something."""
+    asked = request.body["spec"]["resourceAttributes"]
+    name = f"{asked['resource']}.{asked.get('group') or ''}".rstrip(".")
+    allowed = f"{asked['verb']} {name}" not in kube.denied
+    return Answer(201, request.body | {"status": {"allowed": allowed}})
+
+
+def list_objects(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
+    """Answer a page of the objects of one kind, in one namespace or all."""
+    root, namespace, plural = match.groups()
+    kind = KINDS.get((root, plural))
+    if kind is None or (kind == "SnapshotRule" and not kube.crd):
+        return missing()
+    try:
+        start = _decode(request.query.get("continue", ""))
+    except (ValueError, TypeError):
+        return failure(400, request, "continue key is not valid")
+    kept = (key for key in kube.stored if key[0] == kind and namespace in (None, key[1]))
+    keys = sorted(key for key in kept if key > start)
+    limits = int(request.query.get("limit", 0)), kube.page_limit or 0
+    limit = min(filter(None, limits), default=len(keys))
+    metadata: Object = {"resourceVersion": str(kube.resource_version)}
+    if keys[limit:]:
+        metadata |= {"continue": _encode(keys[limit - 1]), "remainingItemCount": len(keys[limit:])}
+    return Answer(200, _page(kind, metadata, [kube.stored[key] for key in keys[:limit]]))
+
+
+def _page(kind: str, metadata: Object, items: list[Object]) -> Object:
+    if kind == "SnapshotRule":
+        # Custom resources print an empty `continue` on the last page, and each item's kind.
+        version, metadata = f"{GROUP}/v1", {"continue": ""} | metadata
+    else:
+        bare = ("kind", "apiVersion")
+        version, items = "v1", [{k: v for k, v in i.items() if k not in bare} for i in items]
+    return {"kind": f"{kind}List", "apiVersion": version, "metadata": metadata, "items": items}
+
+
+def _encode(key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _decode(token: str) -> Key:
+    kind, namespace, name = json.loads(base64.urlsafe_b64decode(token)) if token else ("", "", "")
+    return kind, namespace, name
+
+
+ROUTES: list[tuple[str, str, Callable[[Kube, Request, re.Match[str]], Answer]]] = [
+    ("GET", "/version|/api|/apis", about),
+    ("GET", COLLECTION, list_objects),
+    ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", access_review),
+]
+
+
+class _Server(ThreadingHTTPServer):
+    kube: Kube
+    request_queue_size = 64
+
+    def handle_error(self, *client: Any) -> None:
+        """Say nothing: clients that hang up or distrust the certificate are part of the tests."""
+
+
+class _Connection(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_message(self, *message: Any, **more: Any) -> None:
+        pass
+
+    def serve(self) -> None:
+        kube, url = self.server.kube, urlsplit(self.path)
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        query, body = dict(parse_qsl(url.query)), json.loads(sent) if sent else None
+        request = Request(self.command, url.path.rstrip("/"), query, body)
+        answer, fault = kube.answer(request, self.headers.get("Authorization", ""))
+        kube.stopping.wait(fault.hang)
+        if fault.close or kube.stopping.is_set():
+            self.close_connection = True
+        else:
+            self.reply(answer, fault)
+
+    def reply(self, answer: Answer, fault: Fault) -> None:
+        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        whole = text.encode()
+        sent = whole[: len(whole) // 2] if fault.truncate or fault.cut else whole
+        self.send_response(answer.code)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(whole if fault.cut else sent)))
+        if answer.code == 429:
+            self.send_header("Retry-After", "1")
+        self.end_headers()
+        self.wfile.write(sent)
+        self.close_connection |= fault.cut
+
+    do_GET = do_POST = do_PATCH = serve  # noqa: N815 (the names that http.server looks for)
+
+
+def _certificate() -> tuple[bytes, bytes]:
+    """Make a certificate for 127.0.0.1 that vouches for itself, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kube of the tests")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    number, day = x509.random_serial_number(), timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), number, now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    return certificate.public_bytes(pem), secret
