@@ -17,8 +17,8 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
     if ports.labels.cluster:
         yield Check("cluster label", True, ports.labels.cluster)
     else:
-        yield Check("cluster label", False, "this cluster has no name",
-                    "set CLUSTER_NAME or CLUSTER_ID, to tell its snapshots from other clusters'")  # fmt: skip
+        hint = "set CLUSTER_NAME or CLUSTER_ID, to tell its snapshots from other clusters'"
+        yield Check("cluster label", False, "this cluster has no name", hint)
     yield ports.provider.credentials()
     access = list(ports.source.check())
     yield from access

@@ -1,0 +1,89 @@
+"""`make docs`: write into the documents what they take from the code.
+
+Each piece stands between two marks, `<!-- NAME -->` and `<!-- /NAME -->`; a test says that they
+are as this module would write them.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from functions.aws.wiring import AWSSettings
+from shared import report
+from shared.settings import describe
+
+ROOT = Path(__file__).parent.parent
+
+
+def documents() -> Iterator[tuple[Path, str]]:
+    """Give each document with the text that it should have."""
+    for name, pieces in {
+        "README.md": {"settings": settings_table()},
+        "docs/report.md": {
+            "report": fields_table(report.Report),
+            "summary": fields_table(report.Summary),
+        },
+    }.items():
+        text = (ROOT / name).read_text()
+        for mark, piece in pieces.items():
+            text = between(text, mark, piece)
+        yield ROOT / name, text
+    schema = json.dumps(report.json_schema(), indent=2) + "\n"
+    yield ROOT / "docs" / "report.schema.json", schema
+
+
+def settings_table() -> str:
+    """Print the settings as a table."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, default, meaning in describe(AWSSettings):
+        rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |")
+    return "\n".join(rows)
+
+
+def fields_table(kind: type) -> str:
+    """Print the fields of a part of the report with their types, from its JSON schema."""
+    schemas = report.json_schema()["$defs"]
+    rows = ["| field | type |", "|---|---|"]
+    for name, schema in schemas[kind.__name__]["properties"].items():
+        rows.append(f"| `{name}` | {_type(schema)} |")
+    return "\n".join(rows)
+
+
+def _type(schema: dict[str, object]) -> str:
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        return reference.rpartition("/")[2]
+    items = schema.get("items")
+    if isinstance(items, dict):
+        return f"list of {_type(items)}"
+    if "enum" in schema:
+        values = schema["enum"]
+        assert isinstance(values, list)
+        return " or ".join(f"`{value}`" for value in values)
+    if "additionalProperties" in schema:
+        return "object of counts"
+    kind = str(schema.get("type", "any"))
+    return f"{kind}, {schema['format']}" if "format" in schema else kind
+
+
+def between(text: str, mark: str, piece: str) -> str:
+    """Replace what stands between two marks."""
+    pattern = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise LookupError(f"no marks for {mark}")
+    return pattern.sub(lambda found: f"{found[1]}{piece}\n{found[2]}", text)
+
+
+def main() -> int:
+    """Write the documents that differ."""
+    for path, text in documents():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
