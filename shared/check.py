@@ -59,6 +59,10 @@ def _permissions(outcome: Outcome, ports: Ports) -> Iterable[Check]:
                     listing.error or f"{listing.snapshots} snapshots of ours")  # fmt: skip
         scope = listing.scope
         yield from ports.provider.check(scope, creates.get(scope), snapshots.get(scope))
+        if scope not in creates:
+            yield Check(f"creating in {scope}", True, "not tried: no rule names a disk there")
+        if scope not in snapshots:
+            yield Check(f"deleting in {scope}", True, "not tried: no snapshot has expired there")
 
 
 def _example(rules: list[Rule], ports: Ports) -> Create:

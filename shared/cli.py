@@ -18,6 +18,8 @@ from shared.report import to_builtins
 from shared.request import Only, Request, parse_request
 from shared.settings import Settings
 
+log = logging.getLogger(__name__)
+
 Build = Callable[[Mapping[str, str], RulesSource | None], tuple[Settings, Ports]]
 
 DONE, SOME_FAILED, NOT_DONE = 0, 1, 2
@@ -44,16 +46,23 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser(prog).parse_args(argv)
     try:
-        request = _request(arguments)
-        source = RulesFile(arguments.rules) if arguments.rules else None
-        settings, ports = build(os.environ, source)
-        _log(settings)
-        if arguments.command == "check":
-            return _check(settings, ports, arguments.json)
-        outcome = run(request, settings, ports)
+        return _run(build, arguments)
     except PassError as error:
         print(f"{prog}: {error}", file=sys.stderr)  # noqa: T201
-        return NOT_DONE
+    except Exception:
+        # Left to Python it would end with status 1, which says that a pass was done.
+        log.exception("unexpected error")
+    return NOT_DONE
+
+
+def _run(build: Build, arguments: argparse.Namespace) -> int:
+    request = _request(arguments)
+    source = None if arguments.rules is None else RulesFile(arguments.rules)
+    settings, ports = build(os.environ, source)
+    _log(settings)
+    if arguments.command == "check":
+        return _check(settings, ports, arguments.json)
+    outcome = run(request, settings, ports)
     _print(outcome, settings, arguments.json)
     return DONE if outcome.report.outcome == "completed" else SOME_FAILED
 
@@ -88,8 +97,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar="KEY=VALUE[,VALUE]",
-            help="select disks; KEY is namespaces, rules, disks or scopes; may be repeated, and "
-            "then all must match",
+            help="select disks; KEY is namespaces, rules, disks or scopes; may be repeated: every "
+            "KEY must match, by any of its values",
         )
         command.add_argument(
             "--allow-mass-expiry",
@@ -104,13 +113,15 @@ def _request(arguments: argparse.Namespace) -> Request:
         return Request()
     only: dict[str, list[str]] = {}
     for word in arguments.only:
-        key, equals, values = word.partition("=")
-        if not equals or key not in Only.__struct_fields__ or not values:
+        key, _, values = word.partition("=")
+        wanted = [value.strip() for value in values.split(",") if value.strip()]
+        # Nothing selected would be everything.
+        if key not in Only.__struct_fields__ or not wanted:
             raise RequestError(
                 f"--only {shorten(word)}: write KEY=VALUE[,VALUE], KEY being one of "
                 f"{', '.join(Only.__struct_fields__)}"
             )
-        only.setdefault(key, []).extend(filter(None, values.split(",")))
+        only.setdefault(key, []).extend(wanted)
     event = {
         "mode": arguments.command,
         "only": only,

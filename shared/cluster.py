@@ -4,6 +4,8 @@ The client's own models cost most of the time and memory of a large list, so onl
 TLS and credentials are used: pages come as bytes and are decoded to the fields that are read.
 """
 
+import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +20,9 @@ from shared.ports import Check
 PAGE = 500
 #: Seconds to connect, and to wait for one page.
 TIMEOUT = (5, 30)
+#: Nothing that is read is nested deeper; the decoder itself gives up at about a thousand levels,
+#: where an API server takes ten thousand.
+DEPTH = 100
 #: Listings that expire on the way (410 Gone) are begun again so many times.
 RESTARTS = 3
 
@@ -120,10 +125,7 @@ class Cluster:
     def _get(self, path: str, resource: str, query: dict[str, str]) -> _Page:
         status, body = self._fetch(path, query)
         if status == 200:
-            try:
-                page = msgspec.json.decode(body, type=_Page)
-            except msgspec.DecodeError:
-                page = _Page(kind="")
+            page = _decode(body)
             if page.kind.endswith("List"):
                 return page
             raise ClusterError(
@@ -156,18 +158,26 @@ class Cluster:
             raise self._unreachable(error.reason or error) from None
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from None
+        except ValueError:  # which quotes the header
+            raise ClusterError(
+                f"the token for {self._host()} holds a line break or another character that "
+                "cannot be sent: write it on one line, with nothing behind it"
+            ) from None
 
     def _unreachable(self, error: Exception) -> ClusterError:
         text = shorten(str(error).rpartition("object at 0x")[2].partition(">: ")[2] or str(error))
-        return ClusterError(f"the API at {self._host()} cannot be reached: {text}")
+        would_do = "check its address, and the way from here to there"
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            would_do = "the kubeconfig's certificate-authority-data must be the cluster's own CA"
+        return ClusterError(f"the API at {self._host()} cannot be reached: {text}; {would_do}")
 
     def _host(self) -> str:
-        return str(self._client.configuration.host)
+        return re.sub(r"//[^/]*@", "//", str(self._client.configuration.host))
 
     def _refusal(self, status: int, body: bytes, resource: str) -> str:
         try:
             said = shorten(msgspec.json.decode(body, type=_Status).message, 300)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             said = ""
         if status == 401:
             return (
@@ -182,6 +192,32 @@ class Cluster:
         return f"the API answered {status} to listing {resource}: {said or 'no reason given'}"
 
 
+def _decode(body: bytes) -> _Page:
+    """Decode a page; one without a kind where it is none."""
+    try:
+        try:
+            return msgspec.json.decode(body, type=_Page)
+        except RecursionError:
+            return msgspec.json.decode(_flatten(body), type=_Page)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Page(kind="")
+
+
+def _flatten(body: bytes) -> bytes:
+    """Put null in place of what is nested too deeply, so that one such object fails no page."""
+    kept, start, depth = [], 0, 0
+    for token in re.finditer(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', body, re.DOTALL):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+            if depth == DEPTH:
+                kept += [body[start : token.start()], b"null"]
+        elif token[0] in (b"]", b"}"):
+            if depth == DEPTH:
+                start = token.end()
+            depth -= 1
+    return b"".join([*kept, body[start:]])
+
+
 def kubeconfig_client(path: str) -> Any:
     """Connect by a kubeconfig's current context.
 
@@ -193,7 +229,7 @@ def kubeconfig_client(path: str) -> Any:
     configuration = client.Configuration()
     _guard(path, lambda: config.load_kube_config(path, client_configuration=configuration,
                                                  persist_config=False))  # fmt: skip
-    return _client(configuration)
+    return _guard(path, lambda: _client(configuration))
 
 
 def kubeconfig_cluster(path: str) -> str:
@@ -238,17 +274,23 @@ def _guard(path: str, read: Callable[[], Any]) -> Any:
     import yaml
     from kubernetes import config
 
+    if not any(os.path.exists(os.path.expanduser(name)) for name in path.split(os.pathsep)):
+        raise ClusterError(f"KUBE_CONFIG_FILE={shorten(path)}: there is no such file")
     try:
         return read()
-    except FileNotFoundError:
-        raise ClusterError(f"KUBE_CONFIG_FILE={shorten(path)}: there is no such file") from None
     except config.ConfigException as error:
-        why = shorten(str(error))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        why = f"it is no YAML, see line {line}"
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        why = type(error).__name__
+        # What follows names the place by printing the whole entry, with its token.
+        said = str(error).removeprefix("Invalid kube-config file. ").partition(" in ")[0]
+        why = shorten(said)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        why = f"it is no YAML, see line {mark.line + 1}" if mark else "it is no YAML"
+    except FileNotFoundError as error:
+        why = f"it names {shorten(error.filename)}, which is not there"
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        why = f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
+    except RecursionError:
+        why = "it is nested too deeply"
     raise ClusterError(
         f"KUBE_CONFIG_FILE={shorten(path)} cannot be used as a kubeconfig: {why}; "
         f"kubectl --kubeconfig {shorten(path)} config view should print it"

@@ -20,16 +20,20 @@ class RulesFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._name = "standard input" if path == "-" else path
+        self._name = "standard input" if path == "-" else path or "the file without a name"
+        self._input: bytes | None = None
 
     def read(self) -> Objects:
         """Read all objects."""
         try:
-            data = sys.stdin.buffer.read() if self._path == "-" else Path(self._path).read_bytes()
-        except OSError as error:
-            raise ClusterError(f"{self._name} cannot be read: {error.strerror}") from None
+            data = self._read()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise ClusterError(f"{self._name} cannot be read: {why}") from None
         if not data.lstrip().startswith(b"{"):
             data = _yaml_to_json(data, self._name)
+        elif _is_single(data):
+            data = b'{"items":[%b]}' % data
         return decode_list(data, self._name)
 
     def check(self) -> Iterable[Check]:
@@ -42,6 +46,21 @@ class RulesFile:
         count = len(objects.volumes) + len(objects.claims) + len(objects.rules)
         yield Check(f"rules in {self._name}", True, f"{count} objects")
 
+    def _read(self) -> bytes:
+        if self._path != "-":
+            return Path(self._path).read_bytes()
+        if self._input is None:  # which can be read once, and `check` reads twice
+            self._input = sys.stdin.buffer.read()
+        return self._input
+
+
+def _is_single(data: bytes) -> bool:
+    try:
+        found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False  # decode_list says what is wrong
+    return "items" not in found and "kind" in found
+
 
 def _yaml_to_json(data: bytes, name: str) -> bytes:
     import yaml
@@ -53,15 +72,20 @@ def _yaml_to_json(data: bytes, name: str) -> bytes:
         where = f" in line {mark.line + 1}" if mark else ""
         raise ClusterError(f"{name} is neither JSON nor YAML{where}") from None
     items: list[Any] = []
+    lists = 0
     for document in documents:
         listed = document.get("items") if isinstance(document, dict) else None
+        lists += isinstance(listed, list)
         items += listed if isinstance(listed, list) else [document]
-    if not any(isinstance(item, dict) and "kind" in item for item in items):
+    if not lists and not any(isinstance(item, dict) and "kind" in item for item in items):
         raise ClusterError(
             f"{name} holds no Kubernetes object: write it with "
             "kubectl get pv,pvc,snapshotrules --all-namespaces -o yaml"
         )
-    return msgspec.json.encode({"kind": "List", "items": items}, enc_hook=str)
+    try:
+        return msgspec.json.encode({"kind": "List", "items": items}, enc_hook=str)
+    except RecursionError:  # too deep, or an alias within what it stands for
+        raise ClusterError(f"{name} is nested too deeply") from None
 
 
 def _loader() -> Any:

@@ -1,5 +1,6 @@
 """The dead man's switch: one GET that says that all is well."""
 
+import http.client
 import logging
 import urllib.error
 import urllib.request
@@ -25,5 +26,5 @@ def beat(url: str, report: Report) -> None:
             log.info("sent the heartbeat")
     except urllib.error.HTTPError as error:
         log.warning("HEARTBEAT_URL answered %d", error.code)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         log.warning("HEARTBEAT_URL cannot be reached: %s", type(error).__name__)

@@ -210,4 +210,9 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _texts(*values: str) -> list[Text]:
-    return [Text(value) for value in values]
+    return [Text("".join(map(_shown, value))) for value in values]
+
+
+def _shown(character: str) -> str:
+    """Escape what a terminal would obey."""
+    return character if character.isprintable() or character == "\n" else repr(character)[1:-1]

@@ -1,5 +1,6 @@
 """What a pass answers: documented in docs/report.md, its JSON schema in docs/report.schema.json."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -8,8 +9,10 @@ import msgspec
 
 from shared.model import Problem
 
-#: Entries a list shows at most: a Lambda's answer ends at 6 MB (AWS Lambda, "Quotas").
+#: Entries a list shows at most.
 MAX_ENTRIES = 2_000
+#: What all lists may take: a Lambda's answer ends at 6 MB (AWS Lambda, "Quotas").
+MAX_BYTES = 5_000_000
 
 Outcome = Literal["completed", "partial"]
 Action = Literal["create", "delete"]
@@ -108,7 +111,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass"}):
-    """The answer. `omitted` counts, list by list, the entries beyond the first 2,000."""
+    """The answer. `omitted` counts, list by list, the entries that were left out.
+
+    Those are the ones beyond the first 2,000, or beyond half as many, and so on, where the whole
+    would be longer than an answer may be.
+    """
 
     pass_id: str
     version: str
@@ -133,14 +140,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
 
 
 def shortened(lists: dict[str, Sequence[Any]]) -> dict[str, Any]:
-    """Cut each list to `MAX_ENTRIES` and count what is left out: fields of a Report."""
-    cut: dict[str, Any] = {name: tuple(entries[:MAX_ENTRIES]) for name, entries in lists.items()}
-    cut["omitted"] = {
-        name: len(entries) - MAX_ENTRIES
-        for name, entries in lists.items()
-        if len(entries) > MAX_ENTRIES
-    }
+    """Cut each list to what an answer holds and count what is left out: fields of a Report."""
+    limit = MAX_ENTRIES
+    cut = _cut(lists, limit)
+    while len(json.dumps(msgspec.to_builtins(cut))) > MAX_BYTES:
+        limit //= 2
+        cut = _cut(lists, limit)
     return cut
+
+
+def _cut(lists: dict[str, Sequence[Any]], limit: int) -> dict[str, Any]:
+    omitted = {name: len(entries) - limit for name, entries in lists.items()}
+    cut: dict[str, Any] = {name: tuple(entries[:limit]) for name, entries in lists.items()}
+    return cut | {"omitted": {name: count for name, count in omitted.items() if count > 0}}
 
 
 def to_builtins(report: Report) -> dict[str, Any]:
