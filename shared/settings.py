@@ -115,16 +115,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 ZoneInfo(self.tz)
         except (KeyError, ValueError, OSError) as error:
             raise _wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
-        sample = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+        sample = datetime(2026, 12, 31, 23, 58, 59, tzinfo=UTC)
+        spans = (timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
         try:
-            time = sample.strftime(self.snapshot_datetime_format)
+            times = {(sample + span).strftime(self.snapshot_datetime_format) for span in spans}
         except ValueError:
-            time = ""
-        if not 0 < len(time) <= 32:
+            times = set()
+        # Names that repeat would be refused by Google, and tell nothing on AWS.
+        if len(times) < len(spans) or any(len(time) > 32 for time in times):
             raise _wrong(
                 "SNAPSHOT_DATETIME_FORMAT",
                 self.snapshot_datetime_format,
-                "a strftime format of 1 to 32 characters such as %d%m%y-%H%M%S would do",
+                "a strftime format of up to 32 characters, to the minute at least, such as "
+                "%d%m%y-%H%M%S would do",
             )
 
 
