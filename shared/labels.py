@@ -104,14 +104,6 @@ class Labels:
             until = until.replace(hour=23, minute=59, second=59, microsecond=999_999)
         return now <= (until if until.tzinfo else until.replace(tzinfo=UTC))
 
-    def made_by(self, snapshot: Snapshot, namespace: str, rule: str) -> bool:
-        """Tell whether the snapshot says that this rule, of this namespace if any, made it."""
-        value = self.encoding.value
-        labels = snapshot.labels
-        return labels.get(RULE) == value(rule) and (
-            not namespace or labels.get(NAMESPACE) == value(namespace)
-        )
-
     def for_snapshot(self, name: str, rules: Sequence[Rule]) -> dict[str, str]:
         """Give the labels of a new snapshot that `rules` ask for, the most frequent rule first."""
         first = rules[0]

@@ -106,6 +106,9 @@ class RuleSet(msgspec.Struct, frozen=True):
 
 def shorten(value: object, limit: int = 120) -> str:
     """Print untrusted input on one line: control characters escaped, cut to `limit`."""
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except RecursionError:  # what could just be decoded may be too deep to print
+        text = "(nested too deeply to be shown)"
     head = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
     return head if len(head) <= limit and len(text) <= limit else head[: limit - 1] + "…"

@@ -3,16 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import product
 from operator import attrgetter
 
 import msgspec
 
 from shared.actions import Create, Delete, DiskPlan, Hold, HoldCause, Orphans, Plan, Wait
+from shared.broken import broken_disks, last_known
 from shared.deltas import parse
 from shared.due import Due, is_due
-from shared.expiry import expire, parse_borne
-from shared.labels import CLAIM, NAMESPACE, RULE, VOLUME, snapshot_name
+from shared.expiry import expire
+from shared.labels import snapshot_name
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source
 from shared.policy import CLOCK_SKEW, Policy
 from shared.request import Only
@@ -62,7 +62,7 @@ class _Planner:
         self.incomplete, self.only = incomplete, only
         self.histories = _by_disk(snapshots, policy)
         self.rules = group_rules(ruleset.rules)
-        self.broken = self._broken()
+        self.broken = broken_disks(ruleset, self.histories, self.rules, policy.labels)
         self.creates: list[tuple[Create, list[Rule]]] = []
         self.deletes: list[Delete] = []
         self.holds: list[Hold] = []
@@ -93,7 +93,9 @@ class _Planner:
     def _disk(self, disk: Disk) -> None:
         history = self.histories.get(disk, [])
         problem = self.broken.get(disk)
-        rules = self.rules.get(disk, []) + (self._last_known(history, problem) if problem else [])
+        rules = self.rules.get(disk, []) + (
+            last_known(history, problem, self.policy.labels) if problem else []
+        )
         self._warn(rules, history)
         if not rules:
             self.disks.append(_account(disk, history))
@@ -152,65 +154,6 @@ class _Planner:
 
     def _incomplete(self, disk: Disk) -> str:
         return f"the listing of {disk.scope} is incomplete: {self.incomplete[disk.scope]}"
-
-    def _broken(self) -> dict[Disk, Problem]:
-        """Find the disks of rules with errors, by what their snapshots say if need be."""
-        broken: dict[Disk, Problem] = {}
-        nameless: dict[tuple[str, str], Problem] = {}
-        value = self.policy.labels.encoding.value
-        for problem in self.ruleset.problems:
-            if problem.severity != "error":
-                continue
-            if problem.disk:
-                broken.setdefault(problem.disk, problem)
-            elif problem.rule:
-                namespace = value(problem.source.namespace)
-                nameless.setdefault((value(problem.rule), namespace), problem)
-                nameless.setdefault(("", namespace), problem)
-        for disk, history in self.histories.items() if nameless else ():
-            for maker in self._makers(disk, history):
-                if maker in nameless:
-                    broken.setdefault(disk, nameless[maker])
-        return broken
-
-    def _makers(self, disk: Disk, history: Sequence[Snapshot]) -> Iterable[tuple[str, str]]:
-        """Tell the rules that the disk's newest snapshot may be owed to: (rule, namespace).
-
-        An empty namespace is that of volumes. An empty rule is any of the namespace: of several
-        rules a snapshot names the first only, but bears the deltas of all; here some are gone. A
-        namespace from which the disk is no longer claimed has no say over it.
-        """
-        labels, rules = self.policy.labels, self.rules.get(disk, [])
-        ours = (s for s in reversed(history) if RULE in s.labels and labels.owner(s) != "other")
-        newest = next(ours, None)
-        if newest is None:
-            return ()
-        borne = {deltas.text for deltas in parse_borne(newest.deltas)}
-        gone = len(borne) > 1 and not borne <= {rule.deltas for rule in rules}
-        namespace = newest.labels.get(NAMESPACE, "")
-        claimed = {labels.encoding.value(rule.namespace) for rule in rules if rule.claim}
-        namespaces = [namespace, ""] if claimed <= {namespace} else [""]
-        return product([newest.labels[RULE], ""] if gone else [newest.labels[RULE]], namespaces)
-
-    def _last_known(self, history: Sequence[Snapshot], problem: Problem) -> list[Rule]:
-        """Go on by the deltas that the disk's own newest snapshot bears."""
-        for snapshot in reversed(history):
-            lists = parse_borne(snapshot.deltas)
-            if lists and self.policy.labels.owner(snapshot) != "other":
-                borne = snapshot.labels
-                return [
-                    Rule(
-                        name=borne.get(RULE, "") or problem.rule,
-                        disk=snapshot.disk,
-                        deltas=deltas.text,
-                        source=problem.source,
-                        namespace=borne.get(NAMESPACE, ""),
-                        claim=borne.get(CLAIM, ""),
-                        volume=borne.get(VOLUME, ""),
-                    )
-                    for deltas in lists
-                ]
-        return []
 
     def _warn(self, rules: Sequence[Rule], history: Sequence[Snapshot]) -> None:
         for rule in rules:

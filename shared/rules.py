@@ -5,6 +5,7 @@ says belong to its namespace, and what has no such power causes no hold either.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
@@ -67,7 +68,7 @@ class _Reader:
         self.claims = {(c.metadata.namespace, c.metadata.name): c for c in objects.claims}
         self.owners = self._owners()
         self.rules: list[Rule] = []
-        self.problems = [_named(problem) for problem in objects.problems]
+        self.problems = [self._traced(problem) for problem in objects.problems]
         self.skipped = 0
 
     def read(self) -> RuleSet:
@@ -85,6 +86,19 @@ class _Reader:
             tuple(self.rules), tuple(self.problems), self.skipped, self.objects.read_from
         )
 
+    def _traced(self, problem: Problem) -> Problem:
+        """Add what is known of the rule, and of a claim's disk, to an object that is malformed."""
+        source = problem.source
+        if source.kind not in _SHORT:
+            return problem
+        disk = None
+        for volume in self.volumes.values() if source.kind == "PersistentVolumeClaim" else ():
+            ref = volume.spec.claim_ref
+            if ref and (ref.namespace, ref.name) == (source.namespace, source.name):
+                with suppress(UnknownDisk):
+                    disk = self.backend.from_volume(volume)
+        return msgspec.structs.replace(problem, rule=rule_name(source), disk=disk)
+
     def _try(self, source: Source, read: Any, item: Any) -> None:
         try:
             read(source, item)
@@ -99,7 +113,7 @@ class _Reader:
                 severity=wrong.severity,
                 source=source,
                 field=wrong.field,
-                value=_shown(wrong.value),
+                value=shorten(wrong.value),
                 message=str(wrong),
                 disk=wrong.disk,
                 rule="" if isinstance(wrong, _Powerless) else self._name(source, wrong.claim),
@@ -278,20 +292,6 @@ def rule_name(source: Source, claim: str = "") -> str:
     """
     namespace = "" if source.namespace in ("", "default") else f"{source.namespace}-"
     return f"{namespace}{_SHORT.get(source.kind, source.kind.lower())}-{claim or source.name}"
-
-
-def _named(problem: Problem) -> Problem:
-    """Add the rule's name to the problem of an object that could not be decoded."""
-    if problem.source.kind not in _SHORT:
-        return problem
-    return msgspec.structs.replace(problem, rule=rule_name(problem.source))
-
-
-def _shown(value: object) -> str:
-    try:
-        return shorten(value)
-    except RecursionError:  # what could just be decoded may be too deep to print
-        return "(nested too deeply to be shown)"
 
 
 def scopes_of(ruleset: RuleSet, extra: Iterable[str] = ()) -> Sequence[str]:
