@@ -10,11 +10,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 
-from functions.aws.errors import THROTTLED, classify, text_of
+from functions.aws.errors import NOT_EC2, THROTTLED, classify, text_of
 from functions.aws.volumes import EBSVolumes
 from shared.actions import Create
 from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
@@ -54,7 +54,7 @@ class EBS:
     name = "aws"
     encoding = AWS
     volumes: Volumes = EBSVolumes()
-    longest_call = float(TRIES * BACKOFF + 3 * (_CONNECT + _READ))
+    longest_call = float(TRIES * (_CONNECT + _READ + BACKOFF))
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class EBS:
         """Tell the account and identity; needs no permission."""
         try:
             caller = self._identity()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *_NO_ANSWER) as error:
             return Check("AWS credentials", False, text_of(error), "see docs/aws.md")
         return Check("AWS credentials", True, caller)
 
@@ -190,13 +190,14 @@ def _snapshot(
 
 def _transport(error: Exception) -> ProviderError:
     """Tell calls that never left from those that may have taken effect."""
-    if isinstance(error, NotConnected):
-        return NextPass(f"EC2 cannot be reached: {text_of(error)}", type(error).__name__)
-    if isinstance(error, (HTTPClientError, ResponseParserError, KeyError)):
+    # TLS may break on either side of the call.
+    if isinstance(error, (HTTPClientError, SSLError, ResponseParserError, KeyError)):
         return Unanswered(
             f"no answer, so that it is not known whether the call took effect: {text_of(error)}",
             type(error).__name__,
         )
+    if isinstance(error, NotConnected):
+        return NextPass(f"EC2 cannot be reached: {text_of(error)}", type(error).__name__)
     return NotAllowed(text_of(error), type(error).__name__)  # no credentials, for one
 
 
@@ -208,6 +209,7 @@ def _dry(name: str, call: Callable[[], Any]) -> Check:
         if error.response["Error"]["Code"] == "DryRunOperation":
             return Check(name, True)
         return Check(name, False, text_of(error), "see docs/aws.md for the policy that is needed")
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         return Check(name, False, text_of(error), "check region, network and credentials")
-    return Check(name, True)
+    # EC2 answers a dry call with an error, always.
+    return Check(name, False, NOT_EC2, "check network and AWS_ENDPOINT_URL")

@@ -3,7 +3,9 @@
 Codes: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API".
 """
 
-from botocore.exceptions import ClientError
+import re
+
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from shared.errors import (
@@ -39,7 +41,14 @@ _STOP = frozenset(
     {"PendingSnapshotLimitExceeded", "SnapshotLimitExceeded", "ResourceLimitExceeded"}
 )
 _REFUSED = frozenset(
-    {"InvalidSnapshot.InUse", "SnapshotLocked", "OperationNotPermitted", "InvalidSnapshot.Locked"}
+    {
+        "InvalidSnapshot.InUse",
+        "InvalidSnapshot.Locked",
+        "OperationNotPermitted",
+        "SnapshotLocked",
+        # What AWS Backup owns; the call's one parameter is an id that EC2 has just listed.
+        "InvalidParameterValue",
+    }
 )
 _NOT_ALLOWED = frozenset(
     {
@@ -59,6 +68,9 @@ _NOT_ALLOWED = frozenset(
     }
 )
 
+NOT_EC2 = "the answer is not EC2's; is a proxy between?"
+_NOT_SAID = re.compile("Encoded authorization|The Canonical String")
+
 
 def classify(error: ClientError, creating: bool = False) -> ProviderError:
     """Turn an answer of EC2 into what follows from it.
@@ -68,9 +80,8 @@ def classify(error: ClientError, creating: bool = False) -> ProviderError:
     """
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    kinds = ((_NEXT_PASS, NextPass), (_STOP, StopCreating), (_REFUSED, Refused),
-             (_NOT_ALLOWED, NotAllowed))  # fmt: skip
-    for codes, kind in kinds:
+    own = (_STOP, StopCreating) if creating else (_REFUSED, Refused)
+    for codes, kind in ((_NEXT_PASS, NextPass), own, (_NOT_ALLOWED, NotAllowed)):
         if code in codes:
             return kind(text_of(error), code)
     if status >= 500:
@@ -79,11 +90,16 @@ def classify(error: ClientError, creating: bool = False) -> ProviderError:
 
 
 def text_of(error: Exception) -> str:
-    """Print an error on one line, without what EC2 encodes for its own tools."""
+    """Print an error on one line, without what EC2 encodes for its own tools.
+
+    Nor does it repeat a request: the string that was signed and the headers bear session tokens.
+    """
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
-        message = str(said.get("Message", "")).partition(" Encoded authorization")[0]
+        message = _NOT_SAID.split(str(said.get("Message", "")))[0].rstrip()
         return shorten(f"{said.get('Code', 'error')}: {message}", 300)
+    if type(error) is HTTPClientError:
+        return f"HTTPClientError: {type(error.kwargs.get('error')).__name__}"
     if isinstance(error, (KeyError, ResponseParserError)):
-        return "the answer is not EC2's; is a proxy between?"
+        return NOT_EC2
     return shorten(f"{type(error).__name__}: {error}", 300)

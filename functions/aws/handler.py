@@ -21,6 +21,9 @@ logger = Logger(service="k8s-snapshots")
 @cache
 def _installation() -> tuple[AWSSettings, Ports]:
     """Read the environment once for each process; settings that are wrong fail every pass."""
+    # What libraries say is JSON as well, and what the handler itself says is said once.
+    logging.basicConfig(handlers=logger.handlers, level=logging.WARNING, force=True)
+    logging.getLogger(logger.name).propagate = False
     settings, ports = build(os.environ)
     logger.setLevel(settings.log_level)
     names = {"shared", "functions"}

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
 from msgspec import Meta
 
 from functions.aws.ebs import EBS
 from shared.cluster import Cluster, in_cluster_client, kubeconfig_client, kubeconfig_cluster
+from shared.errors import SettingsError
 from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
 from shared.settings import Settings, load
@@ -49,7 +51,10 @@ def build(
     named = settings.cluster_id or settings.cluster_name
     cluster = kubeconfig_cluster(path) if path and not named else ""
     labels = labels_of(settings, EBS.encoding, cluster)
-    session = boto3.Session(region_name=settings.aws_region or None)
+    try:
+        session = boto3.Session(region_name=settings.aws_region or None)
+    except ProfileNotFound as error:
+        raise SettingsError(f"AWS_PROFILE cannot be used: {error}") from None
 
     def client(region: str, config: Config) -> Any:
         return session.client("ec2", region_name=region, config=config)

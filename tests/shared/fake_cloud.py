@@ -1,0 +1,112 @@
+"""A cloud and a cluster in memory, at the ports of the core."""
+
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from functions.aws.volumes import EBSVolumes
+from shared.actions import Create
+from shared.errors import ClusterError, ProviderError
+from shared.labels import AWS, Labels
+from shared.model import Snapshot
+from shared.objects import Objects
+from shared.ports import Check, Clock, Listing, Volumes
+from shared.reconcile import Ports
+from tests.clock import VirtualClock
+from tests.shared.objects_builders import decode
+
+
+class FakeCloud:
+    """Holds snapshots; implements `ports.Provider`.
+
+    `incomplete` says of a scope why its listing is cut short; `failing` gives the error of a disk's
+    or a snapshot's next calls; `denied` names what `check` finds missing.
+    """
+
+    name = "aws"
+    encoding = AWS
+    volumes: Volumes = EBSVolumes()
+    longest_call = 1.0
+
+    def __init__(
+        self,
+        snapshots: Iterable[Snapshot] = (),
+        *,
+        clock: Clock | None = None,
+        incomplete: Mapping[str, str] | None = None,
+        failing: Mapping[str, ProviderError] | None = None,
+        denied: Collection[str] = (),
+    ) -> None:
+        self.snapshots = {snapshot.id: snapshot for snapshot in snapshots}
+        self.clock = clock or VirtualClock()
+        self.incomplete, self.failing = dict(incomplete or {}), dict(failing or {})
+        self.denied = set(denied)
+        self.calls: list[tuple[str, str]] = []
+        self._lock = threading.Lock()
+
+    def list(self, scopes: Collection[str]) -> list[Listing]:
+        return [self._listing(scope) for scope in scopes]
+
+    def create(self, create: Create) -> Snapshot:
+        with self._lock:
+            self.calls.append(("create", create.disk.name))
+            if error := self.failing.get(create.disk.name):
+                raise error
+            made = Snapshot(
+                id=f"snap-{len(self.snapshots):04}",
+                disk=create.disk,
+                started=self.clock.now(),
+                state="pending",
+                labels=create.labels,
+            )
+            self.snapshots[made.id] = made
+            return made
+
+    def delete(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            self.calls.append(("delete", snapshot.id))
+            if error := self.failing.get(snapshot.id):
+                raise error
+            del self.snapshots[snapshot.id]
+
+    def credentials(self) -> Check:
+        return self._tried("credentials")
+
+    def check(
+        self, scope: str, create: Create | None, snapshot: Snapshot | None
+    ) -> Iterable[Check]:
+        yield self._tried(f"list in {scope}")
+        if create:
+            yield self._tried(f"create of {create.disk.name}")
+        if snapshot:
+            yield self._tried(f"delete of {snapshot.id}")
+
+    def _tried(self, name: str) -> Check:
+        if name.partition(" ")[0] in self.denied:
+            return Check(name, False, "not authorized", "see docs/aws.md")
+        return Check(name, True)
+
+    def _listing(self, scope: str) -> Listing:
+        found = tuple(s for s in self.snapshots.values() if s.disk.scope == scope)
+        error = self.incomplete.get(scope, "")
+        return Listing(scope, found, not error, error)
+
+
+class FakeCluster:
+    """Holds objects, or an error instead; implements `ports.RulesSource`."""
+
+    def __init__(self, *items: dict[str, Any], error: str = "") -> None:
+        self.items, self.error = items, error
+
+    def read(self) -> Objects:
+        if self.error:
+            raise ClusterError(self.error)
+        return decode(*self.items)
+
+    def check(self) -> Iterable[Check]:
+        yield Check("list everything", not self.error, self.error)
+
+
+def ports(cluster: FakeCluster, cloud: FakeCloud, name: str = "demo") -> Ports:
+    """Give the world of a pass in which time stands still."""
+    return Ports(cluster, cloud, Labels(AWS, cluster=name), cloud.clock, workers=1)
