@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from shared.actions import Create
+from shared.errors import UnknownDisk
 from shared.labels import Encoding
 from shared.model import Disk, Snapshot
 from shared.objects import Objects, PersistentVolume
@@ -87,6 +88,12 @@ class Provider(Protocol):
     volumes: Volumes
     longest_call: float
     """Seconds that one call of create or delete takes at most, retries included."""
+
+    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+        """Find the disks that `volumes` could not place, once for all of them.
+
+        Gives only those, each with where it is, or with why that cannot be told.
+        """
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List the snapshots of each scope; a scope that fails is an incomplete listing."""

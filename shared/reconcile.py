@@ -18,7 +18,7 @@ from shared.policy import Policy
 from shared.ports import Clock, Listing, Provider, RulesSource
 from shared.report import Report
 from shared.request import Request
-from shared.rules import Options, read_rules, scopes_of
+from shared.rules import Options, disks_of, read_rules, relocate, scopes_of
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -137,6 +137,7 @@ def _read(settings: Settings, ports: Ports) -> RuleSet:
         disk_rule_namespaces=settings.disk_rule_namespaces,
     )
     ruleset = read_rules(ports.source.read(), ports.provider.volumes, options)
+    ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
     log.info(
         "read the %s: %d rules, %d problems",
         ruleset.read_from,

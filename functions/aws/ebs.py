@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from botocore.parsers import ResponseParserError
 from functions.aws.errors import NOT_EC2, THROTTLED, classify, text_of
 from functions.aws.volumes import EBSVolumes
 from shared.actions import Create
-from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
+from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered, UnknownDisk
 from shared.labels import AWS, DELTAS, Labels
 from shared.model import Disk, Snapshot, State
 from shared.ports import Check, Listing, Volumes
@@ -67,6 +67,10 @@ class EBS:
         self._make, self._sleep = client, sleep
         self._clients: dict[tuple[str, bool], EC2Client] = {}
         self._lock = threading.Lock()
+
+    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+        """Find nothing: an EBS volume's region is always told, or a problem."""
+        return {}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each region, several regions at once."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from functions.aws.volumes import EBSVolumes
 from shared.actions import Create
-from shared.errors import ClusterError, ProviderError
+from shared.errors import ClusterError, ProviderError, UnknownDisk
 from shared.labels import AWS, Labels
-from shared.model import Snapshot
+from shared.model import Disk, Snapshot
 from shared.objects import Objects
 from shared.ports import Check, Clock, Listing, Volumes
 from shared.reconcile import Ports
@@ -43,6 +43,9 @@ class FakeCloud:
         self.denied = set(denied)
         self.calls: list[tuple[str, str]] = []
         self._lock = threading.Lock()
+
+    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+        return {}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         return [self._listing(scope) for scope in scopes]

@@ -19,6 +19,7 @@ from shared.errors import (
     Refused,
     StopCreating,
     Unanswered,
+    UnknownDisk,
 )
 from shared.labels import AWS, Encoding
 from shared.model import Disk, Snapshot
@@ -72,6 +73,9 @@ class FakeProvider:
         self.clock = clock or VirtualClock()
         self.log: list[tuple[float, str, str]] = []
         self._seconds, self._errors = iter(seconds), errors or {}
+
+    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+        return {}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         return [Listing(scope) for scope in scopes]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import ClusterError
+from shared.errors import ClusterError, UnknownDisk
 from shared.model import Disk, Problem, Rule, RuleSet, Source
 from shared.objects import decode_list
-from shared.rules import rule_name, scopes_of
+from shared.rules import disks_of, relocate, rule_name, scopes_of
 from tests.shared.objects_builders import (
     DELTAS,
     DISK,
@@ -521,3 +521,29 @@ def test_a_malformed_claim_holds_the_disk_that_the_cluster_bound_to_it() -> None
         "metadata": {"namespace": "shop", "name": "data", "annotations": 7},
     }
     assert [DISK] == [problem.disk for problem in read(volume(), claim).problems]
+
+
+LOST = Disk("google", "acme-data", "disks/data")
+FOUND = Disk("google", "acme-data", "zones/europe-west1-b/disks/data")
+
+
+def test_disks_that_were_found_later_take_the_place_of_what_rules_called_them() -> None:
+    """Rules and problems of a disk without a place are about the disk that was found."""
+    source = Source("PersistentVolume", "", "pv-data")
+    one = Rule(name="pv-data", disk=LOST, deltas=DELTAS, source=source)
+    wrong = Problem(severity="error", source=source, field="f", value="", message="m", disk=LOST)
+    ruleset = relocate(RuleSet((one,), (wrong,)), {LOST: FOUND})
+    assert {FOUND} == disks_of(ruleset)
+    assert [FOUND] == [rule.disk for rule in ruleset.rules]
+
+
+def test_a_disk_that_was_not_found_is_a_problem_of_its_rule() -> None:
+    """The rule is no more, its problem says why, and names the rule whose snapshots to hold."""
+    source = Source("PersistentVolume", "", "pv-data")
+    one = Rule(name="pv-data", disk=LOST, deltas=DELTAS, source=source)
+    error = UnknownDisk("zone", "data", "project acme-data has no disk of this name")
+    ruleset = relocate(RuleSet((one,)), {LOST: error})
+    assert () == ruleset.rules
+    assert [("error", source, "zone", None, "pv-data")] == [
+        (p.severity, p.source, p.field, p.disk, p.rule) for p in ruleset.problems
+    ]
