@@ -1,0 +1,1 @@
+"""The Google Cloud Function and what only Google Cloud needs."""

@@ -1,0 +1,102 @@
+"""Who we are to Google Cloud: credentials as the daemon had them, and clients with them."""
+
+import ipaddress
+import json
+import os
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.errors import SettingsError
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+
+
+class Login:
+    """Credentials, found once, when they are first needed.
+
+    Args:
+        files: paths by the names of their settings, the first that is set wins.
+        contents: a key's contents by the name of its setting.
+        endpoint: another Compute Engine; empty for Google's own.
+    """
+
+    def __init__(self, files: dict[str, str], contents: dict[str, str], endpoint: str = "") -> None:
+        self._files, self._contents = files, contents
+        self._endpoint = origin(endpoint)
+
+    @cached_property
+    def found(self) -> tuple[Any, str]:
+        """Give the credentials and their project, if they have one.
+
+        Raises:
+            SettingsError: names the setting that cannot be used, never its contents.
+            google.auth.exceptions.DefaultCredentialsError: where there are none.
+        """
+        import google.auth
+        from google.auth.credentials import AnonymousCredentials
+
+        if is_loopback(self._endpoint):
+            return AnonymousCredentials(), ""
+        for name, text in self._contents.items():
+            if text:
+                return _from_text(name, text)
+        for name, path in self._files.items():
+            if path.lstrip().startswith("{"):
+                return _from_text(name, path)
+            if path:
+                return _from_file(name, path)
+        credentials, project = google.auth.default(scopes=SCOPES)
+        return credentials, project or ""
+
+    def client(self, kind: str) -> Any:
+        """Make a client of compute_v1 by its class's name."""
+        from google.api_core.client_options import ClientOptions
+        from google.cloud import compute_v1
+
+        options = ClientOptions(api_endpoint=self._endpoint or None)
+        return getattr(compute_v1, kind)(credentials=self.found[0], client_options=options)
+
+    def identity(self) -> str:
+        """Tell who the credentials belong to."""
+        credentials, project = self.found
+        who = getattr(credentials, "service_account_email", "") or type(credentials).__name__
+        return f"{who} in {project}" if project else str(who)
+
+
+def origin(endpoint: str) -> str:
+    """Reduce an endpoint as Terraform writes it, perhaps with the version path, to its origin."""
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Tell whether an endpoint is on this machine: the only place that gets no credentials."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _from_text(name: str, text: str) -> tuple[Any, str]:
+    import google.auth
+
+    try:
+        found = google.auth.load_credentials_from_dict(json.loads(text), scopes=SCOPES)
+    except Exception:
+        # Whatever goes wrong, its text may quote the key.
+        raise SettingsError(f"{name} does not hold a key as Google writes it, in JSON") from None
+    return found[0], found[1] or ""
+
+
+def _from_file(name: str, path: str) -> tuple[Any, str]:
+    import google.auth
+
+    if not os.path.exists(path):
+        raise SettingsError(f"{name}={path!r}: there is no such file")
+    try:
+        found = google.auth.load_credentials_from_file(path, scopes=SCOPES)
+    except Exception:
+        raise SettingsError(f"{name}={path!r} does not hold credentials of Google's") from None
+    return found[0], found[1] or ""

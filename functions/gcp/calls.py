@@ -1,0 +1,76 @@
+"""How Compute Engine is called: what is tried again, and what an error means for the pass.
+
+google-cloud-compute retries lists on 503 only, waits up to 600 s, and lets a dropped connection
+surface as an exception of `requests`: time-outs and retries are set here, for every call.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError, TransportError
+
+from functions.gcp.errors import THROTTLED, classify, of_codes, text_of
+from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
+
+#: Seconds that one request may take.
+REQUEST = 20.0
+_UNAVAILABLE = (500, 502, 503, 504)
+
+
+def retry(patience: float) -> Retry:
+    """Make the retries of calls that may be repeated, for so many seconds in all."""
+    first = min(0.5, patience / 40)
+    return Retry(predicate=_passing, initial=first, maximum=5.0, timeout=patience)
+
+
+def request_id(*parts: str) -> str:
+    """Make a request's id of what it does, so that a retry within the pass does nothing twice."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "k8s-snapshots:" + "/".join(parts)))
+
+
+@contextmanager
+def sorted_errors() -> Iterator[None]:
+    """Turn what the client raises into what follows from it."""
+    try:
+        yield
+    except RetryError as error:
+        raise sort(error.cause or error) from None
+    except (GoogleAPICallError, GoogleAuthError, requests.RequestException, ValueError) as error:
+        raise sort(error) from None
+
+
+def sort(error: Exception) -> ProviderError:
+    """Tell what follows from an error of the client, of its credentials or of the connection."""
+    if isinstance(error, GoogleAPICallError):
+        return classify(error)
+    name, text = type(error).__name__, text_of(error)
+    if isinstance(error, (TransportError, requests.exceptions.ConnectTimeout)):
+        return NextPass(f"Google Cloud cannot be reached: {text}", name)
+    if isinstance(error, GoogleAuthError):
+        return NotAllowed(f"the credentials are not accepted: {text}", name)
+    return Unanswered(
+        f"no answer, so that it is not known whether the call took effect: {text}", name
+    )
+
+
+def raise_failed(operation: Any) -> None:
+    """Raise what an operation that is done already failed with.
+
+    An operation's error has codes of its own, in capitals, and no HTTP status of the call.
+    """
+    errors = list(operation.error.errors)
+    if errors:
+        raise of_codes([(error.code, error.message) for error in errors])
+
+
+def _passing(error: Exception) -> bool:
+    """Tell whether asking again a little later may do: every such call bears a request id."""
+    if isinstance(error, GoogleAPICallError):
+        reasons = {entry.get("reason") for entry in error.errors if isinstance(entry, dict)}
+        return bool(reasons & THROTTLED) or error.code in _UNAVAILABLE
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, TransportError))

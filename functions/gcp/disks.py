@@ -1,0 +1,280 @@
+"""Snapshots of persistent disks; implements `ports.Provider` with google-cloud-compute.
+
+`google.cloud.compute_v1` takes seconds to import: whoever makes the clients imports it.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
+
+from functions.gcp.calls import REQUEST, raise_failed, request_id, retry, sorted_errors
+from functions.gcp.volumes import PersistentDisks
+from shared.actions import Create
+from shared.errors import DiskFailed, ProviderError, UnknownDisk
+from shared.labels import GOOGLE, Labels
+from shared.model import Disk, Snapshot, State
+from shared.ports import Check, Listing, Volumes
+
+#: Compute Engine's largest page ("Method: snapshots.list", maxResults).
+PAGE = 500
+#: Projects listed at once.
+PARALLEL = 8
+#: Seconds that a call is tried again for.
+PATIENCE = 20.0
+
+_STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
+
+
+class _Description(msgspec.Struct):
+    """What the description of a snapshot of ours says exactly."""
+
+    deltas: str = ""
+
+
+class Disks:
+    """The snapshots of the disks of all projects.
+
+    `client` makes a client of compute_v1 by its class's name; it is called once for each.
+    `identity` tells who we are. `project` is where disks are whose volumes name none.
+    `storage_location` and `guest_flush` are for new snapshots.
+    """
+
+    name = "google"
+    encoding = GOOGLE
+
+    def __init__(
+        self,
+        labels: Labels,
+        client: Callable[[str], Any],
+        identity: Callable[[], str],
+        *,
+        project: str,
+        storage_location: str = "",
+        guest_flush: bool = False,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.volumes: Volumes = PersistentDisks(project)
+        self.longest_call = patience + REQUEST
+        self._labels, self._make, self._identity = labels, client, identity
+        self._location, self._guest_flush = storage_location, guest_flush
+        self._how: dict[str, Any] = {"retry": retry(patience), "timeout": REQUEST}
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+        """Find the disks whose volumes tell no place, by one list for each of their projects."""
+        lost = sorted(disk for disk in disks if disk.name.startswith("disks/"))
+        found: dict[Disk, Disk | UnknownDisk] = {}
+        for project in sorted({disk.scope for disk in lost}):
+            try:
+                places, why = self._places(project), ""
+            except ProviderError as error:
+                places, why = {}, str(error)
+            for disk in lost:
+                if disk.scope == project:
+                    found[disk] = _place(disk, places.get(disk.name, ()), why)
+        return found
+
+    def list(self, scopes: Collection[str]) -> list[Listing]:
+        """List our snapshots in each project, several projects at once."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            return list(pool.map(self._list_project, scopes))
+
+    def create(self, create: Create) -> Snapshot:
+        """Begin a snapshot, its labels in the same body; never wait for the operation."""
+        request = {
+            "project": create.disk.scope,
+            # The name has the pass's time: a retry within the pass begins nothing twice.
+            "request_id": request_id(create.name, create.disk.id),
+            "snapshot_resource": self._body(create),
+        }
+        with sorted_errors():
+            try:
+                operation = self._client("SnapshotsClient").insert_unary(
+                    request=request, **self._how
+                )
+            except Conflict:
+                self._check_owner(create)
+            else:
+                raise_failed(operation)
+        return Snapshot(
+            id=create.name,
+            disk=create.disk,
+            started=datetime.now(UTC),
+            state="pending",
+            labels=create.labels,
+            deltas=_deltas(create.description),
+        )
+
+    def delete(self, snapshot: Snapshot) -> None:
+        """Delete a snapshot; one that is gone already is no error."""
+        request = {
+            "project": snapshot.disk.scope,
+            "snapshot": snapshot.id,
+            "request_id": request_id("delete", snapshot.id, snapshot.disk.id),
+        }
+        with sorted_errors():
+            try:
+                operation = self._client("SnapshotsClient").delete_unary(
+                    request=request, **self._how
+                )
+            except NotFound:
+                return
+        raise_failed(operation)
+
+    def set_labels(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+        """Replace the labels of a snapshot; once more where they changed meanwhile."""
+        with sorted_errors():
+            try:
+                self._set_labels(snapshot, labels)
+            except PreconditionFailed:
+                self._set_labels(snapshot, labels)
+
+    def credentials(self) -> Check:
+        """Tell who we are."""
+        try:
+            with sorted_errors():
+                return Check("Google credentials", True, self._identity())
+        except ProviderError as error:
+            return Check("Google credentials", False, str(error), "see docs/google-cloud.md")
+
+    def check(
+        self, scope: str, create: Create | None, snapshot: Snapshot | None
+    ) -> Iterable[Check]:
+        """Ask which of the permissions on the project we have: there is no dry run."""
+        return ()
+
+    def _list_project(self, project: str) -> Listing:
+        """List a project; a page that says that something is missing makes it incomplete."""
+        found: list[tuple[Snapshot, int]] = []
+        missing: list[str] = []
+        labels = self._labels
+        query = {
+            "project": project,
+            "filter": f"labels.{labels.author_key}={self.encoding.value(labels.author)}",
+            "max_results": PAGE,
+        }
+        try:
+            with sorted_errors():
+                pages = self._client("SnapshotsClient").list(request=query, **self._how).pages
+                for page in pages:
+                    raw = type(page).pb(page)
+                    found += [_snapshot(item) for item in raw.items]
+                    if raw.warning.code:
+                        missing.append(raw.warning.message or "a page has a warning")
+        except ProviderError as error:
+            missing.append(str(error))
+        return Listing(project, tuple(_by_generation(found)), not missing, "; ".join(missing[:3]))
+
+    def _places(self, project: str) -> Mapping[str, Collection[str]]:
+        """List where the disks of a project are, by name."""
+        places = defaultdict(set)
+        query = {"project": project, "max_results": PAGE}
+        with sorted_errors():
+            pages = self._client("DisksClient").aggregated_list(request=query, **self._how).pages
+            for page in pages:
+                raw = type(page).pb(page)
+                for scope, listed in raw.items.items():
+                    for disk in listed.disks:
+                        places[f"disks/{disk.name}"].add(scope)
+        return places
+
+    def _check_owner(self, create: Create) -> None:
+        """Make sure that the snapshot which has the name already is of the same disk."""
+        request = {"project": create.disk.scope, "snapshot": create.name}
+        found = self._client("SnapshotsClient").get(request=request, **self._how)
+        if _disk(found.source_disk) != create.disk:
+            raise DiskFailed(
+                f"a snapshot {create.name} of another disk is there already", "alreadyExists"
+            )
+
+    def _set_labels(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+        client, project = self._client("SnapshotsClient"), snapshot.disk.scope
+        found = client.get(request={"project": project, "snapshot": snapshot.id}, **self._how)
+        body = {"labels": dict(labels), "label_fingerprint": found.label_fingerprint}
+        client.set_labels_unary(
+            request={
+                "project": project,
+                "resource": snapshot.id,
+                "global_set_labels_request_resource": body,
+            },
+            **self._how,
+        )
+
+    def _body(self, create: Create) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "name": create.name,
+            "source_disk": f"projects/{create.disk.scope}/{create.disk.name}",
+            "labels": create.labels,
+            "description": create.description,
+        }
+        if self._location:
+            body["storage_locations"] = [self._location]
+        if self._guest_flush:
+            body["guest_flush"] = True
+        return body
+
+    def _client(self, kind: str) -> Any:
+        with self._lock:
+            if kind not in self._clients:
+                self._clients[kind] = self._make(kind)
+            return self._clients[kind]
+
+
+def _place(disk: Disk, scopes: Collection[str], why: str) -> Disk | UnknownDisk:
+    name = disk.name.removeprefix("disks/")
+    if len(scopes) == 1:
+        return Disk(disk.provider, disk.scope, f"{next(iter(scopes))}/{disk.name}")
+    if scopes:
+        said = f"the project has several disks of this name: {', '.join(sorted(scopes))}"
+        return UnknownDisk("zone", name, said)
+    return UnknownDisk("zone", name, why or f"project {disk.scope} has no disk of this name")
+
+
+def _disk(url: str) -> Disk:
+    """Read a disk's URL: …/projects/P/zones/Z/disks/N."""
+    project, _, name = url.rpartition("projects/")[2].partition("/")
+    return Disk("google", project, name)
+
+
+def _snapshot(item: Any) -> tuple[Snapshot, int]:
+    """Read a listed snapshot, with the numeric id of its disk."""
+    snapshot = Snapshot(
+        id=item.name,
+        disk=_disk(item.source_disk),
+        started=datetime.fromisoformat(item.creation_timestamp).astimezone(UTC),
+        state=_STATES.get(item.status, "pending"),
+        labels=dict(item.labels),
+        deltas=_deltas(item.description),
+    )
+    return snapshot, item.source_disk_id
+
+
+def _by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:
+    """Tell a disk from an earlier one of the same name, which its numeric id does.
+
+    The newest snapshot's is the disk that rules mean; older ones of other ids are snapshots of
+    another disk, which no rule covers any more.
+    """
+    ordered = sorted(found, key=lambda pair: (pair[0].started, pair[0].id), reverse=True)
+    current: dict[Disk, Any] = {}
+    for snapshot, number in ordered:
+        if current.setdefault(snapshot.disk, number) == number:
+            yield snapshot
+        else:
+            earlier = msgspec.structs.replace(snapshot.disk, name=f"{snapshot.disk.name}#{number}")
+            yield msgspec.structs.replace(snapshot, disk=earlier)
+
+
+def _deltas(description: str) -> str:
+    """Read the deltas of a description of ours; the daemon's says nothing of the kind."""
+    try:
+        return msgspec.json.decode(description, type=_Description).deltas
+    except msgspec.DecodeError:
+        return ""

@@ -1,0 +1,69 @@
+"""The Google Cloud Function: the HTTP target `reconcile`."""
+
+import logging
+import os
+from functools import cache
+from typing import Any
+
+import flask
+import functions_framework
+
+from functions.gcp import logs
+from functions.gcp.wiring import GCPSettings, build
+from shared import metrics
+from shared.errors import PassError, RequestError
+from shared.reconcile import Ports, run
+from shared.report import to_builtins
+from shared.request import parse_request
+
+log = logging.getLogger("functions.gcp")
+
+
+@cache
+def _installation() -> tuple[GCPSettings, Ports]:
+    """Read the environment once for each process; settings that are wrong fail every pass."""
+    settings, ports = build(os.environ)
+    logs.set_up(settings.log_level)
+    return settings, ports
+
+
+@functions_framework.http
+def reconcile(request: flask.Request) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Run one pass: POST with the same request as the Lambda's; an empty body is a reconcile.
+
+    Returns:
+        200 with the report, 400 for a bad request, 405 for anything but POST, 500 where the pass
+        could not do its work; errors as `{"error": "…"}`.
+    """
+    logs.set_up()
+    logs.trace(request.headers.get("X-Cloud-Trace-Context", ""))
+    if request.method != "POST":
+        return {"error": "send a POST, with {} or nothing for a reconcile"}, 405, {"Allow": "POST"}
+    try:
+        asked = parse_request(_payload(request))
+    except RequestError as error:
+        log.error("bad request: %s", error)
+        return {"error": str(error)}, 400, {}
+    cluster = ""
+    try:
+        settings, ports = _installation()
+        cluster = ports.labels.cluster
+        outcome = run(asked, settings, ports)
+    except Exception as error:
+        expected = isinstance(error, PassError)
+        said = str(error) if expected else f"unexpected {type(error).__name__}, see the log"
+        log.error("the pass failed: %s", said, exc_info=not expected)
+        logs.measure(metrics.of_failure(), cluster)
+        return {"error": said}, 500, {}
+    logs.measure(metrics.of_report(outcome.report), cluster)
+    return to_builtins(outcome.report), 200, {}
+
+
+def _payload(request: flask.Request) -> Any:
+    """Read the body as JSON whatever its content type says; Cloud Scheduler sends octets."""
+    if not request.get_data():
+        return {}
+    try:
+        return flask.json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        raise RequestError('the payload is no JSON; send {} or {"mode": "plan"}') from None
