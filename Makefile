@@ -16,8 +16,8 @@ $(READY): requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-demo: $(READY) ## plan, reconcile and reconcile again on an embedded cloud and cluster
-	@$(BIN)/python -m tools.demo
+demo: $(READY) ## plan, reconcile and reconcile again on embedded clouds and clusters
+	@CLOUD=$(CLOUD) $(BIN)/python -m tools.demo
 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest

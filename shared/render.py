@@ -174,7 +174,7 @@ def summary(report: Report) -> str:
         "waiting": counts.waiting,
         "overdue": counts.overdue,
         "orphaned": counts.orphans,
-        "volumes of other drivers skipped": counts.skipped,
+        "of other drivers skipped": counts.skipped,
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
     if counts.problems:

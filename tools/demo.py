@@ -1,40 +1,126 @@
-"""`make demo`: the main job on an embedded cloud and cluster, with no account and no cluster.
+"""`make demo`: the main job on embedded clouds and clusters, with no account and no cluster.
 
-Starts moto's server, made honest, as the AWS and a small Kubernetes API that serves
-examples/demo-cluster.yaml; both are spoken to over HTTP by the real clients. Then a plan and two
-reconciles run through the Lambda's own handler.
+For each cloud it starts a stand-in of its API and a small Kubernetes API that serves an example
+cluster; both are spoken to over HTTP by the real clients. A plan is made from the command line, and
+two passes by the function itself: AWS's by its handler, Google's by the functions framework, as a
+process of its own. `CLOUD=aws` or `CLOUD=gcp` shows one of them.
 """
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stdout
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from functions.aws.handler import handler
-from functions.aws.volumes import EBSVolumes
-from functions.aws.wiring import build
 from shared import render
 from shared.cli import main as command_line
 from shared.deltas import parse
 from shared.files import RulesFile
+from shared.model import Disk
+from shared.ports import Volumes
 from shared.report import Report
 from shared.retention import keep
-from tests.emulators.ec2 import EC2
 from tests.emulators.kube import Kube
 
-CLUSTER = Path(__file__).parent.parent / "examples" / "demo-cluster.yaml"
+ROOT = Path(__file__).parent.parent
+#: Disks with a history: how many days of it were never expired.
+HISTORIES = {
+    "vol-0b6e4d2c8a0f91735": ("P1D P7D P1M P1Y", 12),
+    "vol-0c47d9e18f2a6b503": ("P1D P7D P90D", 0),
+    "regions/europe-west1/disks/ledger": ("P1D P7D P1M P1Y", 12),
+    "zones/europe-west1-b/disks/media-archive": ("P1D P7D P90D", 0),
+}
 
-LEDGER = "vol-0b6e4d2c8a0f91735"
-ARCHIVE = "vol-0c47d9e18f2a6b503"
-TAGS = {"created-by": "k8s-snapshots"}
+
+class Show(NamedTuple):
+    """One cloud, ready: the command line's build, how to invoke the function, the calls so far."""
+
+    title: str
+    prog: str
+    invocation: str
+    build: Any
+    invoke: Callable[[], dict[str, Any]]
+    calls: Callable[[], list[str]]
+
+
+def main() -> int:
+    """Run the demo; fails where it shows something else than it says."""
+    clouds = {"aws": aws, "gcp": gcp}
+    chosen = os.environ.get("CLOUD", "")
+    if chosen and chosen not in clouds:
+        say(f"CLOUD={chosen}: aws or gcp would do, or nothing for both")
+        return 2
+    begin = time.monotonic()
+    os.environ["LOG_LEVEL"] = "WARNING"  # what each pass did is in its report
+    good = []
+    for name, cloud in clouds.items():
+        if chosen in ("", name):
+            with ExitStack() as stack:
+                good.append(show(cloud(stack)))
+    say(f"\nThe demo took {time.monotonic() - begin:.0f} s.")
+    return 0 if all(good) else 1
+
+
+def show(cloud: Show) -> bool:
+    """Print a plan and two passes; tell whether they were as they should be."""
+    say(f"\n{cloud.title}\n\n1. A plan from the command line: what a pass would do, and why")
+    say(f"   $ {cloud.prog} plan\n")
+    status = command_line(cloud.prog, cloud.build, ["plan"])
+    first = run(f"2. A pass of the function: it is done\n   {cloud.invocation}", cloud)
+    second = run("3. The next pass: the new snapshots are still pending", cloud)
+    done, idle = first.summary, second.summary
+    if not idle.created and not idle.deleted:
+        say("Nothing to do.")
+    return not status and bool(done.created and done.deleted) and not (idle.created or idle.deleted)
+
+
+def run(title: str, cloud: Show) -> Report:
+    """Invoke the function and print its answer."""
+    say(f"\n{title}\n")
+    before = len(cloud.calls())
+    report = msgspec.convert(cloud.invoke(), Report)
+    render.report(report, "UTC")
+    calls = cloud.calls()[before:]
+    say("Calls to the cloud: " + ", ".join(f"{calls.count(c)} {c}" for c in dict.fromkeys(calls)))
+    return report
+
+
+def aws(stack: ExitStack) -> Show:
+    """Start an AWS, and invoke the Lambda's handler as EventBridge Scheduler does."""
+    from functions.aws.handler import handler
+    from functions.aws.volumes import EBSVolumes
+    from functions.aws.wiring import build
+    from tests.emulators.ec2 import EC2
+
+    cloud = stack.enter_context(EC2())
+    path = ROOT / "examples" / "demo-cluster.yaml"
+    for disk in disks(path, EBSVolumes()):
+        cloud.add_volume(disk.scope, volume_id=disk.name)
+        for started, labels in history(disk):
+            cloud.add_snapshot(disk.scope, disk.name, started=started, tags=labels)
+
+    def invoke() -> dict[str, Any]:
+        with redirect_stdout(StringIO()):  # the metrics, which CloudWatch would have
+            return handler({}, Context())
+
+    return Show(
+        title=start(stack, path, cloud.environment(), f"An AWS at {cloud.url}"),
+        prog="python -m functions.aws",
+        invocation="functions.aws.handler.handler({}, context)",
+        build=build,
+        invoke=invoke,
+        calls=lambda: [call.action for call in cloud.calls],
+    )
 
 
 class Context:
@@ -47,84 +133,105 @@ class Context:
         return 60_000
 
 
-def main() -> int:
-    """Run the demo; fails where it shows something else than it says."""
-    begin = time.monotonic()
-    with ExitStack() as stack:
-        cloud = stack.enter_context(EC2())
-        cluster = stack.enter_context(Kube())
-        cluster.load(CLUSTER)
-        seeded = seed(cloud)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        os.environ.update(cloud.environment())
-        os.environ["LOG_LEVEL"] = "WARNING"  # what each pass did is in its report
-        os.environ["KUBE_CONFIG_FILE"] = str(cluster.kubeconfig(folder / "kubeconfig"))
-        say(
-            f"An AWS at {cloud.url} and a cluster at {cluster.url}, both embedded.\n"
-            f"The cluster is {CLUSTER.name}; {seeded} snapshots of the past two years are there."
-        )
-        say("\n1. A plan from the command line: what a pass would do, and why\n"
-            "   $ python -m functions.aws plan\n")  # fmt: skip
-        status = command_line("python -m functions.aws", build, ["plan"])
-        first = invoke("2. A pass of the Lambda: it is done", cloud)
-        second = invoke("3. The next pass: the new snapshots are still pending", cloud)
-        say(f"The demo took {time.monotonic() - begin:.0f} s.")
-        done, idle = first["summary"], second["summary"]
-        shown = status == 0 and done["created"] and done["deleted"]
-        return 0 if shown and not idle["created"] and not idle["deleted"] else 1
+def gcp(stack: ExitStack) -> Show:
+    """Start a Compute Engine, and serve the function by the functions framework."""
+    from functions.gcp.volumes import PersistentDisks
+    from functions.gcp.wiring import build
+    from tests.emulators.gce import GCE
+
+    cloud = stack.enter_context(GCE(project="acme-data"))
+    path = ROOT / "examples" / "demo-cluster-google.yaml"
+    for disk in disks(path, PersistentDisks("acme-data")):
+        place, name = disk.name.split("/")[-3:-2], disk.name.rpartition("/")[2]
+        where = place[0] if place else "europe-west1-b"
+        cloud.add_disk(disk.scope, where, name)
+        found = Disk("google", disk.scope, disk.name if place else f"zones/{where}/{disk.name}")
+        for started, labels in history(found):
+            text = json.dumps({"deltas": HISTORIES[found.name][0]})
+            cloud.add_snapshot(
+                disk.scope, found.name, started=started, labels=labels, description=text
+            )
+    title = start(stack, path, cloud.environment(), f"A Compute Engine at {cloud.url}")
+    url = stack.enter_context(served())
+
+    def invoke() -> dict[str, Any]:
+        request = urllib.request.Request(url, data=b"{}", method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    return Show(
+        title=title,
+        prog="python -m functions.gcp",
+        invocation=f"$ curl -X POST -d '{{}}' {url}   (functions-framework --target reconcile)",
+        build=build,
+        invoke=invoke,
+        calls=lambda: [call.method for call in cloud.calls],
+    )
 
 
-def seed(cloud: EC2) -> int:
-    """Make the volumes, and for two of them a history as a pass every day would have left it."""
-    for region, volume in volumes():
-        cloud.add_volume(region, volume_id=volume)
+@contextmanager
+def served() -> Iterator[str]:
+    """Serve the Google function as a process and give its address."""
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    target = ["--target", "reconcile", "--source", "functions/gcp/main.py"]
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "functions_framework", *target, *where]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def start(stack: ExitStack, path: Path, environment: Mapping[str, str], cloud: str) -> str:
+    """Serve the example cluster and point the environment at both; say so."""
+    cluster = stack.enter_context(Kube())
+    cluster.load(path)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    os.environ.update(environment)
+    os.environ["KUBE_CONFIG_FILE"] = str(cluster.kubeconfig(folder / "kubeconfig"))
+    return f"{cloud} and a cluster at {cluster.url}, both embedded; the cluster is {path.name}."
+
+
+def disks(path: Path, volumes: Volumes) -> Iterable[Disk]:
+    """Tell the disks of an example cluster."""
+    objects = RulesFile(str(path)).read()
+    found = {disk for volume in objects.volumes if (disk := volumes.from_volume(volume))}
+    rules = (rule.spec for rule in objects.rules)
+    named = (spec["disk"] for spec in rules if spec.get("backend") == volumes.backend)
+    return sorted(found | {volumes.from_spec(spec) for spec in named})
+
+
+def history(disk: Disk) -> Iterable[tuple[datetime, dict[str, str]]]:
+    """Make daily snapshots of two years that expired as the deltas say, but for the last days."""
+    if disk.name not in HISTORIES:
+        return []
+    deltas, idle = HISTORIES[disk.name]
     now = datetime.now(UTC).replace(microsecond=0)
-    ledger = history(now, "P1D P7D P1M P1Y", days=700, idle=12)
-    archive = history(now, "P1D P7D P90D", days=90, idle=0)
-    for volume, deltas, times in ((LEDGER, "P1D P7D P1M P1Y", ledger),
-                                  (ARCHIVE, "P1D P7D P90D", archive)):  # fmt: skip
-        tags = TAGS | {"k8s-snapshots-cluster": "demo", "k8s-snapshots-deltas": deltas}
-        for started in times:
-            cloud.add_snapshot("eu-west-1", volume, started=started, tags=tags)
-    return len(ledger) + len(archive)
-
-
-def volumes() -> Iterator[tuple[str, str]]:
-    """Tell the volumes of the demo's cluster by their ids, in the regions where they are."""
-    objects = RulesFile(str(CLUSTER)).read()
-    for volume in objects.volumes:
-        disk = EBSVolumes().from_volume(volume)
-        if disk:
-            yield disk.scope, disk.name
-    for rule in objects.rules:
-        if "disk" in rule.spec:
-            yield rule.spec["disk"]["region"], rule.spec["disk"]["volumeId"]
-
-
-def history(now: datetime, deltas: str, *, days: int, idle: int) -> list[datetime]:
-    """Make what is left of daily snapshots that expired as the deltas say until `idle` days ago.
-
-    After that they were still taken, but nothing expired any more.
-    """
-    times = [now - timedelta(days=day, hours=2) for day in range(days, idle, -1)]
-    kept, _ = keep(times, parse(deltas).resolve(times[-1]))
-    recent = [now - timedelta(days=day, hours=2) for day in range(idle, 0, -1)]
-    return [times[index] for index in sorted(kept)] + recent
-
-
-def invoke(title: str, cloud: EC2) -> dict[str, Any]:
-    """Invoke the Lambda as EventBridge Scheduler does, and print its answer."""
-    say(f"\n{title}\n   functions.aws.handler.handler({{}}, context)\n")
-    calls = len(cloud.calls)
-    with redirect_stdout(StringIO()):  # the metrics, which CloudWatch would have
-        answer = handler({}, Context())
-    report = msgspec.convert(answer, Report)
-    render.report(report, "UTC")
-    actions = [call.action for call in cloud.calls[calls:]]
-    say("Calls to EC2: " + ", ".join(f"{actions.count(a)} {a}" for a in dict.fromkeys(actions)))
-    if not report.summary.created and not report.summary.deleted:
-        say("Nothing to do.")
-    return answer
+    days = [now - timedelta(days=day, hours=2) for day in range(700, 0, -1)]
+    expired, recent = days[: 700 - idle], days[700 - idle :]
+    kept, _ = keep(expired, parse(deltas).resolve(expired[-1]))
+    labels = {"created-by": "k8s-snapshots", "k8s-snapshots-cluster": "demo"}
+    if disk.provider == "aws":
+        labels["k8s-snapshots-deltas"] = deltas
+    return [(time, labels) for time in [*(expired[n] for n in sorted(kept)), *recent]]
 
 
 def say(text: str) -> None:

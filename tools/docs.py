@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from functions.aws.wiring import AWSSettings
+from functions.gcp.wiring import GCPSettings
 from shared import report
-from shared.settings import describe
+from shared.settings import Settings, describe
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,7 +21,9 @@ ROOT = Path(__file__).parent.parent
 def documents() -> Iterator[tuple[Path, str]]:
     """Give each document with the text that it should have."""
     for name, pieces in {
-        "README.md": {"settings": settings_table()},
+        "README.md": {"settings": settings_table(Settings)},
+        "docs/aws.md": {"settings": settings_table(AWSSettings, Settings)},
+        "docs/google-cloud.md": {"settings": settings_table(GCPSettings, Settings)},
         "docs/report.md": {
             "report": fields_table(report.Report),
             "summary": fields_table(report.Summary),
@@ -34,10 +37,11 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "report.schema.json", schema
 
 
-def settings_table() -> str:
-    """Print the settings as a table."""
+def settings_table(kind: type[Settings], without: type[Settings] | None = None) -> str:
+    """Print settings as a table, without those that another table has."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, default, meaning in describe(AWSSettings):
+    others = describe(without) if without else []
+    for name, default, meaning in (row for row in describe(kind) if row not in others):
         rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |")
     return "\n".join(rows)
 
