@@ -5,7 +5,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -147,8 +147,33 @@ class Disks:
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None
     ) -> Iterable[Check]:
-        """Ask which of the permissions on the project we have: there is no dry run."""
-        return ()
+        """Ask which permissions we have on a disk and a snapshot: there is no dry run."""
+        if create:
+            kind, place, _, name = create.disk.name.split("/")
+            client = "DisksClient" if kind == "zones" else "RegionDisksClient"
+            where = {kind.removesuffix("s"): place, "resource": name}
+            yield self._granted(client, scope, where, ["compute.disks.createSnapshot"])
+        if snapshot:
+            wanted = ["compute.snapshots.delete", "compute.snapshots.setLabels"]
+            yield self._granted("SnapshotsClient", scope, {"resource": snapshot.id}, wanted)
+
+    def _granted(
+        self, client: str, project: str, where: Mapping[str, str], wanted: Sequence[str]
+    ) -> Check:
+        """Tell which permissions are missing on one resource."""
+        name = f"{', '.join(wanted)} of {where['resource']}"
+        asked = {"test_permissions_request_resource": {"permissions": list(wanted)}}
+        try:
+            with sorted_errors():
+                request = {"project": project, **where, **asked}
+                answer = self._client(client).test_iam_permissions(request=request, **self._how)
+        except ProviderError as error:
+            return Check(name, False, str(error), "see docs/google-cloud.md")
+        missing = sorted(set(wanted) - set(answer.permissions))
+        if missing:
+            hint = "see docs/google-cloud.md for the role that is needed"
+            return Check(name, False, f"missing: {', '.join(missing)}", hint)
+        return Check(name, True)
 
     def _list_project(self, project: str) -> Listing:
         """List a project; a page that says that something is missing makes it incomplete."""
