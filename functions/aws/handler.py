@@ -15,7 +15,8 @@ from shared.reconcile import Ports, run
 from shared.report import to_builtins
 from shared.request import parse_request
 
-logger = Logger(service="k8s-snapshots")
+# With a level, since it would else read LOG_LEVEL itself, and a wrong one would end the import.
+logger = Logger(service="k8s-snapshots", level="INFO")
 
 
 @cache
