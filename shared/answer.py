@@ -86,6 +86,7 @@ def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:
         created=len(applied.creations),
         deleted=len(applied.deletions),
         failed=len(applied.failures),
+        failed_creations=sum(failure.action == "create" for failure in applied.failures),
         deferred=len(applied.deferred),
         held=len(plan.holds),
         waiting=len(plan.waits),

@@ -23,7 +23,6 @@ def of_report(report: Report) -> list[Metric]:
     if report.mode != "reconcile":
         return []
     summary = report.summary
-    failed = sum(1 for failure in report.failures if failure.action == "create")
     duration = (report.finished - report.started).total_seconds() * 1000
     counts = {
         "PassCompleted": 1,
@@ -33,7 +32,7 @@ def of_report(report: Report) -> list[Metric]:
         "DisksOverdue": summary.overdue,
         "SnapshotsCreated": summary.created,
         "SnapshotsDeleted": summary.deleted,
-        "SnapshotsFailed": failed,
+        "SnapshotsFailed": summary.failed_creations,
         "DeletionsHeld": summary.held,
         "Deferred": summary.deferred + summary.waiting,
         "Problems": summary.problems,

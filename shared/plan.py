@@ -75,6 +75,7 @@ class _Planner:
         selected = [d for d in sorted(covered) if self.only.selects(d, self.rules.get(d, ()))]
         for disk in selected:
             self._disk(disk)
+        self._warn_of_circumstances(bool(selected))
         self.creates.sort(key=lambda pair: (-_urgency(pair[0]), pair[0].disk))
         self.deletes.sort(key=lambda d: (d.snapshot.started, d.snapshot.id))
         return Plan(
@@ -154,6 +155,24 @@ class _Planner:
 
     def _incomplete(self, disk: Disk) -> str:
         return f"the listing of {disk.scope} is incomplete: {self.incomplete[disk.scope]}"
+
+    def _warn_of_circumstances(self, selected: bool) -> None:
+        """Say what makes a plan emptier than its reader may think."""
+        labels = self.policy.labels
+        if not selected and not self.only.whole_scopes():
+            self._warning("Request", "only", "selects no disk: no rule, namespace or disk is "
+                          "called so, or the disk has no rule")  # fmt: skip
+        named = (labels.owner(s) == "other" for history in self.histories.values() for s in history)
+        if not labels.cluster and any(named):
+            self._warning("Settings", "CLUSTER_ID", "this cluster has no name, so that snapshots "
+                          "which bear a cluster's are taken for another's; set CLUSTER_NAME or "
+                          "CLUSTER_ID")  # fmt: skip
+
+    def _warning(self, kind: str, field: str, message: str) -> None:
+        source = Source(kind, "", field)
+        self.problems.append(
+            Problem(severity="warning", source=source, field=field, value="", message=message)
+        )
 
     def _warn(self, rules: Sequence[Rule], history: Sequence[Snapshot]) -> None:
         for rule in rules:

@@ -105,7 +105,8 @@ def run(
         plan=planned,
         applied=applied,
     )
-    beat(settings.heartbeat_url, report)
+    if request.only.whole_scopes():
+        beat(settings.heartbeat_url, report)
     return Outcome(report, planned, ruleset)
 
 

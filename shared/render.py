@@ -162,7 +162,7 @@ def summary(report: Report) -> str:
     counts = report.summary
     would = "would be " if report.mode == "plan" else ""
     parts = [
-        f"{counts.rules} rules on {counts.disks} disks",
+        f"{_count(counts.rules, 'rule')} on {_count(counts.disks, 'disk')}",
         f"{would}{counts.created} created",
         f"{would}{counts.deleted} deleted",
         f"{counts.kept} kept",
@@ -178,9 +178,13 @@ def summary(report: Report) -> str:
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
     if counts.problems:
-        parts.append(f"{counts.problems} problem{'' if counts.problems == 1 else 's'}")
+        parts.append(_count(counts.problems, "problem"))
     ending = "Nothing was changed." if report.mode == "plan" else ""
     return f"{'; '.join(parts)}. {ending}".strip()
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _due(disk: DiskPlan, now: datetime) -> str:

@@ -99,6 +99,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     created: int = 0
     deleted: int = 0
     failed: int = 0
+    failed_creations: int = 0
     deferred: int = 0
     held: int = 0
     waiting: int = 0

@@ -75,6 +75,9 @@ def parse_request(event: Any) -> Request:
         request = msgspec.convert(event, Request)
     except msgspec.ValidationError as error:
         raise RequestError(_explain(str(error))) from None
+    for field in Only.__struct_fields__:
+        if event.get("only", {}).get(field) == []:
+            raise RequestError(f"only.{field} is empty; leave it out to select all, or name some")
     if request.allow_mass_expiry and not request.only:
         raise RequestError(
             "allow_mass_expiry needs only, so that it is said of some disks and not of all: "

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from functions.aws.wiring import AWSSettings
+from functions.gcp.wiring import GCPSettings
 from shared import render
 from shared.cli import main as command_line
 from shared.deltas import parse
@@ -30,6 +32,7 @@ from shared.model import Disk
 from shared.ports import Volumes
 from shared.report import Report
 from shared.retention import keep
+from shared.settings import describe
 from tests.emulators.kube import Kube
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +64,8 @@ def main() -> int:
         say(f"CLOUD={chosen}: aws or gcp would do, or nothing for both")
         return 2
     begin = time.monotonic()
+    for name, _, _ in [*describe(AWSSettings), *describe(GCPSettings)]:
+        os.environ.pop(name, None)  # the shell's own are for another cluster
     os.environ["LOG_LEVEL"] = "WARNING"  # what each pass did is in its report
     good = []
     for name, cloud in clouds.items():

@@ -263,7 +263,22 @@ def test_judges_a_selected_disk_by_all_of_its_rules(only: Only) -> None:
 def test_selects_nothing_that_does_not_match_all_fields() -> None:
     """Fields of a selection narrow one another."""
     made = planned([rule(SHORT, disk=A)], only=Only(disks=("vol-a",), scopes=("us-east-1",)))
-    assert Plan(now=NOW) == made
+    assert Plan(now=NOW, problems=made.problems) == made
+
+
+def test_says_that_a_selection_selects_nothing() -> None:
+    """A typo in a selection is no empty success; an empty region is."""
+    wrong = planned([rule(SHORT, disk=A)], only=Only(namespaces=("shpo",)))
+    assert ["only"] == [problem.field for problem in wrong.problems]
+    assert () == planned([rule(SHORT, disk=A)], only=Only(scopes=("us-east-1",))).problems
+
+
+def test_says_that_a_cluster_without_a_name_takes_its_snapshots_for_anothers() -> None:
+    """Nothing of them is deleted, and the plan says why."""
+    nameless = Policy(labels=Labels(AWS))
+    made = planned([rule(SHORT, disk=A)], hourly(300, NOW, HOUR), policy=nameless)
+    assert ["CLUSTER_ID"] == [problem.field for problem in made.problems]
+    assert () == made.deletes
 
 
 # Rules with problems

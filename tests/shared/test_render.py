@@ -104,7 +104,7 @@ def test_a_pass_shows_what_it_did() -> None:
     assert columns(text, "Created") == ["Disk", "Snapshot", "Why"]
     assert rows(text, "Created")[0][1] in cloud.snapshots
     assert len(rows(text, "Deleted")) == 4
-    assert "1 rules on 1 disks; 1 created; 4 deleted; 8 kept." in text
+    assert "1 rule on 1 disk; 1 created; 4 deleted; 8 kept." in text
     assert "would" not in text.lower()
     assert "Nothing was changed" not in text
 

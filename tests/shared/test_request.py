@@ -64,7 +64,7 @@ def test_reads_every_field() -> None:
         ({"allow_mass_expiry": 1}, "allow_mass_expiry: Expected `bool`, got `int`; allow_mass_exp"),
         ({"allow_mass_expiry": True}, "allow_mass_expiry needs only, so that it is said of some"),
         ({"allow_mass_expiry": True, "only": {}}, "allow_mass_expiry needs only"),
-        ({"allow_mass_expiry": True, "only": {"disks": []}}, "allow_mass_expiry needs only"),
+        ({"allow_mass_expiry": True, "only": {"disks": []}}, "only.disks is empty; leave it out"),
     ],
 )
 def test_refuses_what_does_not_fit(event: Any, text: str) -> None:
