@@ -46,7 +46,13 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser(prog).parse_args(argv)
     try:
-        return _run(build, arguments)
+        status = _run(build, arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read has enough, as `| head` has; Python must not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except PassError as error:
         print(f"{prog}: {error}", file=sys.stderr)  # noqa: T201
     except Exception:
