@@ -1,13 +1,12 @@
-"""The objects from the cluster's API. The only importer of `kubernetes`, and lazily.
+"""The objects from the cluster's API.
 
 The client's own models cost most of the time and memory of a large list, so only its transport,
 TLS and credentials are used: pages come as bytes and are decoded to the fields that are read.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,7 +18,7 @@ from shared.ports import Check
 #: Objects a page; the API server's own clients ask for as many.
 PAGE = 500
 #: Seconds to connect, and to wait for one page.
-TIMEOUT = (5, 30)
+TIMEOUT = (5, 15)
 #: Nothing that is read is nested deeper; the decoder itself gives up at about a thousand levels,
 #: where an API server takes ten thousand.
 DEPTH = 100
@@ -58,19 +57,37 @@ class _Missing(Exception):
     """The API does not know the resource."""
 
 
+class Hints(NamedTuple):
+    """What to do where the way to the API ends, in the words of the cloud that it leads by."""
+
+    unreachable: str = "check its address, and the way from here to there"
+    untrusted: str = "the kubeconfig's certificate-authority-data must be the cluster's own CA"
+    refused: str = "the token or certificate has expired or belongs to another cluster"
+    forbidden: str = ""
+
+
 class Cluster:
     """Reads rules from a Kubernetes API; implements `ports.RulesSource`.
 
-    `connect` gives an ApiClient of the kubernetes package; it is called at the first read and
-    raises ClusterError where there is no way in.
+    `connect` gives an ApiClient of the kubernetes package; it is called at the first read, and at
+    the one after a failure, and raises ClusterError where there is no way in.
     """
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
+    def __init__(self, connect: Callable[[], Any], hints: Hints | None = None) -> None:
         self._connect = connect
+        self._hints = hints or Hints()
         self._client: Any = None
 
     def read(self) -> Objects:
         """Read all objects, in pages; a missing CRD is no SnapshotRules."""
+        try:
+            return self._read()
+        except ClusterError:
+            # A cluster's address, CA and secrets change in the life of a process.
+            self._client = None
+            raise
+
+    def _read(self) -> Objects:
         objects = Objects("cluster")
         for kind, path, resource in RESOURCES:
             try:
@@ -166,9 +183,9 @@ class Cluster:
 
     def _unreachable(self, error: Exception) -> ClusterError:
         text = shorten(str(error).rpartition("object at 0x")[2].partition(">: ")[2] or str(error))
-        would_do = "check its address, and the way from here to there"
+        would_do = self._hints.unreachable
         if "CERTIFICATE_VERIFY_FAILED" in text:
-            would_do = "the kubeconfig's certificate-authority-data must be the cluster's own CA"
+            would_do = self._hints.untrusted
         return ClusterError(f"the API at {self._host()} cannot be reached: {text}; {would_do}")
 
     def _host(self) -> str:
@@ -180,14 +197,11 @@ class Cluster:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             said = ""
         if status == 401:
-            return (
-                f"the API at {self._host()} refused the credentials (401): the token or "
-                "certificate has expired or belongs to another cluster"
-            )
+            return f"the API at {self._host()} refused the credentials (401): {self._hints.refused}"
         if status == 403:
             return (
                 f"the API refused to list {resource} (403): {said or 'forbidden'}; grant the verb "
-                f"list on {resource}, as manifests/rbac.yaml does"
+                f"list on {resource}, as manifests/rbac.yaml does{self._hints.forbidden}"
             )
         return f"the API answered {status} to listing {resource}: {said or 'no reason given'}"
 
@@ -216,82 +230,3 @@ def _flatten(body: bytes) -> bytes:
                 start = token.end()
             depth -= 1
     return b"".join([*kept, body[start:]])
-
-
-def kubeconfig_client(path: str) -> Any:
-    """Connect by a kubeconfig's current context.
-
-    Raises:
-        ClusterError: where the file cannot be read or names no usable cluster.
-    """
-    from kubernetes import client, config
-
-    configuration = client.Configuration()
-    _guard(path, lambda: config.load_kube_config(path, client_configuration=configuration,
-                                                 persist_config=False))  # fmt: skip
-    return _guard(path, lambda: _client(configuration))
-
-
-def kubeconfig_cluster(path: str) -> str:
-    """Tell the name of the current context's cluster."""
-    from kubernetes import config
-
-    _, active = _guard(path, lambda: config.list_kube_config_contexts(path))
-    return str(active["context"]["cluster"])
-
-
-def in_cluster_client() -> Any:
-    """Connect by the service account of the pod."""
-    from kubernetes import client, config
-
-    configuration = client.Configuration()
-    try:
-        config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException:
-        raise ClusterError(
-            "there is no way to the cluster: set KUBE_CONFIG_FILE to a kubeconfig, or run in a pod "
-            "with a service account"
-        ) from None
-    return _client(configuration)
-
-
-def _client(configuration: Any) -> Any:
-    import urllib3
-    from kubernetes import client
-
-    configuration.retries = urllib3.Retry(
-        total=2,
-        backoff_factor=0.5,
-        status_forcelist=(429, 500, 502, 503, 504),
-        respect_retry_after_header=False,
-        raise_on_status=False,
-    )
-    return client.ApiClient(configuration)
-
-
-def _guard(path: str, read: Callable[[], Any]) -> Any:
-    """Read a kubeconfig; no error shows what it holds."""
-    import yaml
-    from kubernetes import config
-
-    if not any(os.path.exists(os.path.expanduser(name)) for name in path.split(os.pathsep)):
-        raise ClusterError(f"KUBE_CONFIG_FILE={shorten(path)}: there is no such file")
-    try:
-        return read()
-    except config.ConfigException as error:
-        # What follows names the place by printing the whole entry, with its token.
-        said = str(error).removeprefix("Invalid kube-config file. ").partition(" in ")[0]
-        why = shorten(said)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        why = f"it is no YAML, see line {mark.line + 1}" if mark else "it is no YAML"
-    except FileNotFoundError as error:
-        why = f"it names {shorten(error.filename)}, which is not there"
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
-        why = f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
-    except RecursionError:
-        why = "it is nested too deeply"
-    raise ClusterError(
-        f"KUBE_CONFIG_FILE={shorten(path)} cannot be used as a kubeconfig: {why}; "
-        f"kubectl --kubeconfig {shorten(path)} config view should print it"
-    )

@@ -23,6 +23,9 @@ KEEP = PREFIX + "keep"
 NAME = "Name"
 #: Stands between the deltas of several rules in one label; no duration contains it.
 SEPARATOR = " / "
+#: What a description holds at most. Compute Engine names no limit for snapshots; where Google does
+#: (Filestore, NetApp Volumes: "2048 characters or less") longer ones are rejected.
+MAX_DESCRIPTION = 2048
 #: Google's limit on names ("Resource naming convention"), and what upstream cut to everywhere.
 MAX_NAME = 63
 
@@ -121,19 +124,28 @@ class Labels:
         return {self.author_key: self.encoding.value(self.author)} | labels
 
     def description(self, name: str, rules: Sequence[Rule]) -> str:
-        """Give the description: the name, or the exact values as JSON where labels are not."""
+        """Give the description: the name, or the exact values as JSON where labels are not.
+
+        The deltas, which are read again, stand there always; of the rest as much as it holds.
+        """
         if self.encoding.exact:
             return name
-        first = rules[0]
+        first, names = rules[0], [rule.name for rule in rules][:8]
         exact = {
-            "cluster": self.cluster,
+            "deltas": _join([rule.deltas for rule in rules]),
             "namespace": first.namespace,
             "claim": first.claim,
             "volume": first.volume,
-            "rules": [rule.name for rule in rules][:8],
-            "deltas": _join([rule.deltas for rule in rules]),
+            "rules": names,
+            "cluster": self.cluster,
         }
-        return json.dumps({key: value for key, value in exact.items() if value})
+        exact = {key: value for key, value in exact.items() if value}
+        while len(text := json.dumps(exact)) > MAX_DESCRIPTION:
+            if len(names) > 1:
+                names.pop()
+            else:
+                exact.popitem()
+        return text
 
 
 def snapshot_name(encoding: Encoding, rule: str, disk: Disk, time: str, distinct: bool) -> str:

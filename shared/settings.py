@@ -24,7 +24,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     cluster_name: Annotated[
-        str, Meta(description="The cluster whose rules are read, as its cloud knows it.")
+        str,
+        Meta(
+            description="The cluster whose rules are read, as its cloud knows it: on AWS the name "
+            "of an EKS cluster in `AWS_REGION`, on Google Cloud "
+            "`projects/P/locations/L/clusters/C`. With a kubeconfig it is only a name."
+        ),
     ] = ""
     cluster_id: Annotated[
         str,
@@ -35,7 +40,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     kube_config_file: Annotated[
         str,
-        Meta(description="Path of a kubeconfig. Default: the service account of the pod."),
+        Meta(
+            description="Path of a kubeconfig. Default: `KUBE_CONFIG_SECRET`, else the cluster "
+            "that `CLUSTER_NAME` names, else the service account of the pod."
+        ),
+    ] = ""
+    kube_config_secret: Annotated[
+        str,
+        Meta(
+            description="A secret that holds a kubeconfig, for clusters that are neither EKS nor "
+            "GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud "
+            "`projects/P/secrets/S`, perhaps with `/versions/V`, in Secret Manager.",
+            pattern=r"^[-\w/+=.@:]*$",
+            max_length=600,
+        ),
     ] = ""
     use_claim_name: Annotated[
         bool,
@@ -106,6 +124,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def checked(self) -> None:
         """Refuse what no single type can: raise SettingsError."""
+        if self.kube_config_file and self.kube_config_secret:
+            raise SettingsError(
+                "KUBE_CONFIG_FILE and KUBE_CONFIG_SECRET are both set, and name perhaps two "
+                "clusters: unset one of them"
+            )
         if not timedelta(minutes=1) <= self.schedule_period <= timedelta(days=31):
             period = duration_isoformat(self.schedule_period)
             raise _wrong("SCHEDULE_PERIOD", period, "PT1M to P31D would do")
@@ -179,7 +202,7 @@ def _convert(name: str, text: str, kind: Any) -> Any:
 
 
 def _wrong(name: str, value: object, would_do: str) -> SettingsError:
-    shown = "(not shown)" if name.endswith("_URL") else repr(shorten(value, 60))
+    shown = "(not shown)" if name.endswith(("_URL", "_SECRET")) else repr(shorten(value, 60))
     return SettingsError(f"{name}={shown} cannot be used: {would_do}")
 
 
@@ -187,6 +210,8 @@ _KEY = "a letter, then up to 62 lowercase letters, digits, - and _ would do"
 _WOULD_DO: dict[Any, str] = {
     "HEARTBEAT_URL": "a URL such as https://example.com/ping would do",
     "KEEP_LABEL": _KEY,
+    "KUBE_CONFIG_SECRET": "the name of a secret that holds a kubeconfig would do, not what it "
+    "holds",
     "SNAPSHOT_AUTHOR_LABEL_KEY": _KEY,
     bool: "true or false would do",
     timedelta: "an ISO 8601 duration such as PT5M would do",

@@ -9,7 +9,9 @@ from botocore.exceptions import ProfileNotFound
 from msgspec import Meta
 
 from functions.aws.ebs import EBS
-from shared.cluster import Cluster, in_cluster_client, kubeconfig_client, kubeconfig_cluster
+from functions.aws.eks import EKS
+from functions.aws.secret import secret
+from shared.access import find
 from shared.errors import SettingsError
 from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
@@ -47,10 +49,6 @@ def build(
         SettingsError, ClusterError: where the environment cannot be used.
     """
     settings = load(AWSSettings, environ)
-    path = settings.kube_config_file
-    named = settings.cluster_id or settings.cluster_name
-    cluster = kubeconfig_cluster(path) if path and not named else ""
-    labels = labels_of(settings, EBS.encoding, cluster)
     try:
         session = boto3.Session(region_name=settings.aws_region or None)
     except ProfileNotFound as error:
@@ -64,7 +62,9 @@ def build(
         caller = session.client("sts", region_name=region).get_caller_identity()
         return str(caller["Arn"])
 
-    if source is None:
-        source = Cluster(lambda: kubeconfig_client(path) if path else in_cluster_client())
+    source, cluster = find(
+        settings, source, lambda name: secret(name, session), lambda name: EKS(name, session).way()
+    )
+    labels = labels_of(settings, EBS.encoding, cluster)
     provider = EBS(labels, client, identity)
     return settings, Ports(source, provider, labels, scopes=settings.regions)

@@ -19,11 +19,19 @@ class Login:
         files: paths by the names of their settings, the first that is set wins.
         contents: a key's contents by the name of its setting.
         endpoint: another Compute Engine; empty for Google's own.
+
+    Raises:
+        SettingsError: where the endpoint is not encrypted.
     """
 
     def __init__(self, files: dict[str, str], contents: dict[str, str], endpoint: str = "") -> None:
         self._files, self._contents = files, contents
         self._endpoint = origin(endpoint)
+        if self._endpoint.startswith("http://") and not is_loopback(self._endpoint):
+            raise SettingsError(
+                f"the custom endpoint {self._endpoint} would get credentials in the clear; https "
+                "would do, and http only on this machine"
+            )
 
     @cached_property
     def found(self) -> tuple[Any, str]:
@@ -49,6 +57,30 @@ class Login:
         credentials, project = google.auth.default(scopes=SCOPES)
         return credentials, project or ""
 
+    def project(self) -> str:
+        """Tell the project of the credentials; empty where there are none, or they name none."""
+        from google.auth.exceptions import GoogleAuthError
+
+        try:
+            return self.found[1]
+        except GoogleAuthError:
+            return ""
+
+    def project(self) -> str:
+        """Tell the credentials' project, if they have one.
+
+        Raises:
+            SettingsError: also where there are no credentials.
+        """
+        from google.auth.exceptions import GoogleAuthError
+
+        try:
+            return self.found[1]
+        except GoogleAuthError:
+            raise SettingsError(
+                "there are no Google credentials, which would tell the project; set GCLOUD_PROJECT"
+            ) from None
+
     def client(self, kind: str) -> Any:
         """Make a client of compute_v1 by its class's name."""
         from google.api_core.client_options import ClientOptions
@@ -65,8 +97,15 @@ class Login:
 
 
 def origin(endpoint: str) -> str:
-    """Reduce an endpoint as Terraform writes it, perhaps with the version path, to its origin."""
-    parts = urlsplit(endpoint)
+    """Reduce an endpoint as Terraform writes it, perhaps with the version path, to its origin.
+
+    Raises:
+        SettingsError: where it is no URL.
+    """
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:
+        raise SettingsError(f"the endpoint {endpoint!r} is no URL") from None
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
@@ -94,7 +133,8 @@ def _from_file(name: str, path: str) -> tuple[Any, str]:
     import google.auth
 
     if not os.path.exists(path):
-        raise SettingsError(f"{name}={path!r}: there is no such file")
+        # Not what it is set to, which may be the contents of a key.
+        raise SettingsError(f"{name} is no path of a file that is there")
     try:
         found = google.auth.load_credentials_from_file(path, scopes=SCOPES)
     except Exception:

@@ -1,13 +1,16 @@
 """What a pass on Google Cloud is made of: settings and ports, the same for function and CLI."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta
 
-from functions.gcp.auth import Login
+from functions.gcp import gke, secret
+from functions.gcp.auth import Login, origin
 from functions.gcp.disks import Disks
-from shared.cluster import Cluster, in_cluster_client, kubeconfig_client, kubeconfig_cluster
+from functions.gcp.rest import Rest
+from shared.access import Way, find
 from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
 from shared.settings import Settings, load
@@ -44,6 +47,15 @@ class GCPSettings(Settings, frozen=True, kw_only=True):
             pattern=r"^(https?://\S+)?$",
         ),
     ] = ""
+    google_container_custom_endpoint: Annotated[
+        str,
+        Meta(
+            description="Another Kubernetes Engine, which knows the cluster that `CLUSTER_NAME` "
+            "names: an origin, or with the version path. Towards a loopback address no "
+            "credentials are used, nor towards the clusters that it names.",
+            pattern=r"^(https?://\S+)?$",
+        ),
+    ] = ""
     projects: Annotated[
         tuple[str, ...],
         Meta(
@@ -73,26 +85,24 @@ def build(
         SettingsError, ClusterError: where the environment cannot be used.
     """
     settings = load(GCPSettings, environ)
-    path = settings.kube_config_file
-    named = settings.cluster_id or settings.cluster_name
-    cluster = kubeconfig_cluster(path) if path and not named else ""
+    source, cluster = find(
+        settings, source, partial(_secret, settings), partial(_managed, settings)
+    )
     labels = labels_of(settings, Disks.encoding, cluster)
-    login = login_of(settings)
+    login = login_of(settings, settings.google_compute_custom_endpoint)
     provider = Disks(
         labels,
         login.client,
         login.identity,
-        project=settings.gcloud_project or login.found[1],
+        project=settings.gcloud_project or login.project(),
         storage_location=settings.storage_location,
         guest_flush=settings.guest_flush,
     )
-    if source is None:
-        source = Cluster(lambda: kubeconfig_client(path) if path else in_cluster_client())
     return settings, Ports(source, provider, labels, scopes=settings.projects)
 
 
-def login_of(settings: GCPSettings) -> Login:
-    """Give the credentials that the settings name."""
+def login_of(settings: GCPSettings, endpoint: str = "") -> Login:
+    """Give the credentials that the settings name, for Google or another endpoint."""
     return Login(
         files={
             "GCLOUD_JSON_KEYFILE_NAME": settings.gcloud_json_keyfile_name,
@@ -100,5 +110,14 @@ def login_of(settings: GCPSettings) -> Login:
             "GOOGLE_APPLICATION_CREDENTIALS": settings.google_application_credentials,
         },
         contents={"GCLOUD_JSON_KEYFILE_STRING": settings.gcloud_json_keyfile_string},
-        endpoint=settings.google_compute_custom_endpoint,
+        endpoint=endpoint,
     )
+
+
+def _secret(settings: GCPSettings, name: str) -> Callable[[], str]:
+    return secret.secret(name, Rest(login_of(settings), secret.ORIGIN))
+
+
+def _managed(settings: GCPSettings, name: str) -> Way:
+    endpoint = settings.google_container_custom_endpoint
+    return gke.GKE(name, Rest(login_of(settings, endpoint), origin(endpoint) or gke.ORIGIN)).way()

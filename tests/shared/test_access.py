@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.access import Way, choose, find
-from shared.cluster import in_cluster_client
+from shared.connect import in_cluster_client
 from shared.errors import SettingsError
 from shared.files import RulesFile
 from shared.settings import Settings, load

@@ -7,7 +7,8 @@ import pytest
 
 from functions.aws.ebs import EBS
 from shared.check import check
-from shared.cluster import Cluster, in_cluster_client, kubeconfig_client
+from shared.cluster import Cluster
+from shared.connect import in_cluster_client, kubeconfig_client
 from shared.files import RulesFile
 from shared.labels import AWS, Labels
 from shared.ports import Check, RulesSource

@@ -13,7 +13,8 @@ import urllib3
 import yaml
 
 import shared.cluster
-from shared.cluster import Cluster, in_cluster_client, kubeconfig_client, kubeconfig_cluster
+from shared.cluster import Cluster
+from shared.connect import in_cluster_client, kubeconfig_client, kubeconfig_cluster
 from shared.errors import ClusterError
 from shared.objects import GROUP, Objects
 from tests.emulators.kube import Answer, Kube, Request
@@ -533,3 +534,11 @@ def test_in_a_pod_the_service_account_is_used(
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", kube.url.rpartition(":")[2])
 
         assert len(Cluster(in_cluster_client).read().volumes) == 1
+
+
+def test_a_kubeconfig_that_skips_verification_is_refused(kube: Kube, config: Path) -> None:
+    """The bearer token would go to anybody who answers at the address."""
+    text = kube.kubeconfig(config).read_text()
+    config.write_text(text.replace("server:", "insecure-skip-tls-verify: true\n    server:"))
+
+    assert "certificate-authority-data in its place" in refused(cluster(config).read)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from shared.access import Secret
-from shared.cluster import Cluster, kubeconfig_dict_client
+from shared.cluster import Cluster
+from shared.connect import kubeconfig_dict_client
 from shared.errors import ClusterError
 from shared.kubeconfig import parse
 from tests.emulators.kube import Kube
