@@ -3,6 +3,9 @@
 import ipaddress
 import json
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,21 +69,6 @@ class Login:
         except GoogleAuthError:
             return ""
 
-    def project(self) -> str:
-        """Tell the credentials' project, if they have one.
-
-        Raises:
-            SettingsError: also where there are no credentials.
-        """
-        from google.auth.exceptions import GoogleAuthError
-
-        try:
-            return self.found[1]
-        except GoogleAuthError:
-            raise SettingsError(
-                "there are no Google credentials, which would tell the project; set GCLOUD_PROJECT"
-            ) from None
-
     def client(self, kind: str) -> Any:
         """Make a client of compute_v1 by its class's name."""
         from google.api_core.client_options import ClientOptions
@@ -122,7 +110,8 @@ def _from_text(name: str, text: str) -> tuple[Any, str]:
     import google.auth
 
     try:
-        found = google.auth.load_credentials_from_dict(json.loads(text), scopes=SCOPES)
+        with _unwarned():
+            found = google.auth.load_credentials_from_dict(json.loads(text), scopes=SCOPES)
     except Exception:
         # Whatever goes wrong, its text may quote the key.
         raise SettingsError(f"{name} does not hold a key as Google writes it, in JSON") from None
@@ -136,7 +125,16 @@ def _from_file(name: str, path: str) -> tuple[Any, str]:
         # Not what it is set to, which may be the contents of a key.
         raise SettingsError(f"{name} is no path of a file that is there")
     try:
-        found = google.auth.load_credentials_from_file(path, scopes=SCOPES)
+        with _unwarned():
+            found = google.auth.load_credentials_from_file(path, scopes=SCOPES)
     except Exception:
         raise SettingsError(f"{name}={path!r} does not hold credentials of Google's") from None
     return found[0], found[1] or ""
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Load credentials of any kind: they are the operator's own, which the warning is not about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
