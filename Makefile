@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+ARCH   ?= arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs lock clean
+.PHONY: help demo test check format bench build docs lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +36,9 @@ format: $(READY) ## format the code
 bench: $(READY) ## measure speed and memory against named baselines
 	@$(BIN)/python -m benchmarks
 
+build: $(READY) ## build build/aws.zip (ARCH=arm64 or x86_64) and build/gcp.zip
+	@$(BIN)/python -m tools.build --arch $(ARCH)
+
 docs: $(READY) ## write what the documents take from the code
 	@$(BIN)/python -m tools.docs
 
@@ -42,9 +46,11 @@ docs: $(READY) ## write what the documents take from the code
 lock: ## resolve pyproject.toml into the pins
 	@$(PYTHON) -m pip install --quiet uv
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
-	  --extra aws --extra cli --extra dev --output-file requirements.txt pyproject.toml
+	  --extra aws --extra cli --extra dev --extra gcp --output-file requirements.txt pyproject.toml
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --extra aws --constraint requirements.txt --output-file functions/aws/requirements.txt pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --extra gcp --constraint requirements.txt --output-file functions/gcp/requirements.txt pyproject.toml
 
 clean: ## remove what the other targets made
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis

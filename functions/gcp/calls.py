@@ -13,6 +13,7 @@ import requests
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError, TransportError
+from google.protobuf.json_format import ParseError
 
 from functions.gcp.errors import THROTTLED, classify, of_codes, text_of
 from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
@@ -20,6 +21,9 @@ from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
 #: Seconds that one request may take.
 REQUEST = 20.0
 _UNAVAILABLE = (500, 502, 503, 504)
+#: Raised where the answer is not Compute Engine's. A proxy's page with status 200 does not parse;
+#: other JSON than an object has no keys to read.
+_NO_ANSWER = (requests.RequestException, ParseError, ValueError, AttributeError)
 
 
 def retry(patience: float) -> Retry:
@@ -40,7 +44,7 @@ def sorted_errors() -> Iterator[None]:
         yield
     except RetryError as error:
         raise sort(error.cause or error) from None
-    except (GoogleAPICallError, GoogleAuthError, requests.RequestException, ValueError) as error:
+    except (GoogleAPICallError, GoogleAuthError, *_NO_ANSWER) as error:
         raise sort(error) from None
 
 
@@ -58,11 +62,18 @@ def sort(error: Exception) -> ProviderError:
     )
 
 
+def must_be(kind: str, answer: Any) -> None:
+    """Make sure that an answer says what it is: any JSON would pass for an empty one."""
+    if answer.kind != kind:
+        raise Unanswered("the answer is not Compute Engine's; is a proxy between?", "kind")
+
+
 def raise_failed(operation: Any) -> None:
     """Raise what an operation that is done already failed with.
 
     An operation's error has codes of its own, in capitals, and no HTTP status of the call.
     """
+    must_be("compute#operation", operation)
     errors = list(operation.error.errors)
     if errors:
         raise of_codes([(error.code, error.message) for error in errors])

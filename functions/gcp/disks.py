@@ -4,21 +4,22 @@
 """
 
 import threading
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
+from google.api_core.exceptions import BadRequest, Conflict, NotFound, PreconditionFailed
 
-from functions.gcp.calls import REQUEST, raise_failed, request_id, retry, sorted_errors
+from functions.gcp.calls import REQUEST, must_be, raise_failed, request_id, retry, sorted_errors
 from functions.gcp.volumes import PersistentDisks
 from shared.actions import Create
-from shared.errors import DiskFailed, ProviderError, UnknownDisk
+from shared.errors import DiskFailed, NextPass, ProviderError, UnknownDisk
 from shared.labels import GOOGLE, Labels
-from shared.model import Disk, Snapshot, State
+from shared.model import Disk, Snapshot, State, shorten
 from shared.ports import Check, Listing, Volumes
 
 #: Compute Engine's largest page ("Method: snapshots.list", maxResults).
@@ -28,6 +29,8 @@ PARALLEL = 8
 #: Seconds that a call is tried again for.
 PATIENCE = 20.0
 
+#: The status of a snapshot that is being deleted: it is no backup, and nothing waits for it.
+_GOING = "DELETING"
 _STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
 
 
@@ -60,7 +63,7 @@ class Disks:
         patience: float = PATIENCE,
     ) -> None:
         self.volumes: Volumes = PersistentDisks(project)
-        self.longest_call = patience + REQUEST
+        self.longest_call = 2 * (patience + REQUEST)  # a second call asks whose snapshot it is
         self._labels, self._make, self._identity = labels, client, identity
         self._location, self._guest_flush = storage_location, guest_flush
         self._how: dict[str, Any] = {"retry": retry(patience), "timeout": REQUEST}
@@ -100,13 +103,15 @@ class Disks:
                     request=request, **self._how
                 )
             except Conflict:
-                self._check_owner(create)
+                started = self._owned(create).creation_timestamp
             else:
                 raise_failed(operation)
+                started = operation.insert_time
+            began = _time(started)
         return Snapshot(
             id=create.name,
             disk=create.disk,
-            started=datetime.now(UTC),
+            started=began,
             state="pending",
             labels=create.labels,
             deltas=_deltas(create.description),
@@ -117,7 +122,9 @@ class Disks:
         request = {
             "project": snapshot.disk.scope,
             "snapshot": snapshot.id,
-            "request_id": request_id("delete", snapshot.id, snapshot.disk.id),
+            # A new one each time: with that of an earlier pass, whose deletion failed, Google would
+            # answer that failure and do nothing.
+            "request_id": str(uuid.uuid4()),
         }
         with sorted_errors():
             try:
@@ -125,6 +132,10 @@ class Disks:
                     request=request, **self._how
                 )
             except NotFound:
+                return
+            except BadRequest:
+                if self._get(snapshot.disk.scope, snapshot.id).status != _GOING:
+                    raise
                 return
         raise_failed(operation)
 
@@ -147,7 +158,8 @@ class Disks:
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None
     ) -> Iterable[Check]:
-        """Ask which permissions we have on a disk and a snapshot: there is no dry run."""
+        """List one, and ask for permissions on a disk and a snapshot: there is no dry run."""
+        yield self._lists(scope)
         if create:
             kind, place, _, name = create.disk.name.split("/")
             client = "DisksClient" if kind == "zones" else "RegionDisksClient"
@@ -156,6 +168,18 @@ class Disks:
         if snapshot:
             wanted = ["compute.snapshots.delete", "compute.snapshots.setLabels"]
             yield self._granted("SnapshotsClient", scope, {"resource": snapshot.id}, wanted)
+
+    def _lists(self, project: str) -> Check:
+        """Tell whether a project's snapshots can be listed."""
+        name = f"compute.snapshots.list in {project}"
+        query = self._query(project) | {"max_results": 1}
+        try:
+            with sorted_errors():
+                pages = self._client("SnapshotsClient").list(request=query, **self._how).pages
+                must_be("compute#snapshotList", next(pages))
+        except ProviderError as error:
+            return Check(name, False, str(error), "see docs/google-cloud.md")
+        return Check(name, True)
 
     def _granted(
         self, client: str, project: str, where: Mapping[str, str], wanted: Sequence[str]
@@ -179,20 +203,15 @@ class Disks:
         """List a project; a page that says that something is missing makes it incomplete."""
         found: list[tuple[Snapshot, int]] = []
         missing: list[str] = []
-        labels = self._labels
-        query = {
-            "project": project,
-            "filter": f"labels.{labels.author_key}={self.encoding.value(labels.author)}",
-            "max_results": PAGE,
-        }
+        query = self._query(project)
         try:
             with sorted_errors():
                 pages = self._client("SnapshotsClient").list(request=query, **self._how).pages
                 for page in pages:
                     raw = type(page).pb(page)
-                    found += [_snapshot(item) for item in raw.items]
-                    if raw.warning.code:
-                        missing.append(raw.warning.message or "a page has a warning")
+                    must_be("compute#snapshotList", raw)
+                    found += [_snapshot(project, i) for i in raw.items if i.status != _GOING]
+                    missing += _missing(raw.warning)
         except ProviderError as error:
             missing.append(str(error))
         return Listing(project, tuple(_by_generation(found)), not missing, "; ".join(missing[:3]))
@@ -200,30 +219,38 @@ class Disks:
     def _places(self, project: str) -> Mapping[str, Collection[str]]:
         """List where the disks of a project are, by name."""
         places = defaultdict(set)
+        missing: list[str] = []
         query = {"project": project, "max_results": PAGE}
         with sorted_errors():
             pages = self._client("DisksClient").aggregated_list(request=query, **self._how).pages
             for page in pages:
                 raw = type(page).pb(page)
+                must_be("compute#diskAggregatedList", raw)
+                missing += [f"{scope} cannot be reached" for scope in raw.unreachables]
+                missing += _missing(raw.warning)
                 for scope, listed in raw.items.items():
+                    missing += _missing(listed.warning)
                     for disk in listed.disks:
                         places[f"disks/{disk.name}"].add(scope)
+        if missing:
+            # What is not shown may be the disk, or another of its name.
+            raise NextPass(f"the list of disks is incomplete: {'; '.join(missing[:3])}")
         return places
 
-    def _check_owner(self, create: Create) -> None:
-        """Make sure that the snapshot which has the name already is of the same disk."""
-        request = {"project": create.disk.scope, "snapshot": create.name}
-        found = self._client("SnapshotsClient").get(request=request, **self._how)
-        if _disk(found.source_disk) != create.disk:
+    def _owned(self, create: Create) -> Any:
+        """Get the snapshot which has the name already, if it is of the same disk."""
+        found = self._get(create.disk.scope, create.name)
+        if _disk(create.disk.scope, found.source_disk) != create.disk:
             raise DiskFailed(
                 f"a snapshot {create.name} of another disk is there already", "alreadyExists"
             )
+        return found
 
     def _set_labels(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
-        client, project = self._client("SnapshotsClient"), snapshot.disk.scope
-        found = client.get(request={"project": project, "snapshot": snapshot.id}, **self._how)
+        project = snapshot.disk.scope
+        found = self._get(project, snapshot.id)
         body = {"labels": dict(labels), "label_fingerprint": found.label_fingerprint}
-        client.set_labels_unary(
+        operation = self._client("SnapshotsClient").set_labels_unary(
             request={
                 "project": project,
                 "resource": snapshot.id,
@@ -231,6 +258,16 @@ class Disks:
             },
             **self._how,
         )
+        raise_failed(operation)
+
+    def _get(self, project: str, name: str) -> Any:
+        request = {"project": project, "snapshot": name}
+        return self._client("SnapshotsClient").get(request=request, **self._how)
+
+    def _query(self, project: str) -> dict[str, Any]:
+        labels = self._labels
+        ours = f"labels.{labels.author_key}={self.encoding.value(labels.author)}"
+        return {"project": project, "filter": ours, "max_results": PAGE}
 
     def _body(self, create: Create) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -262,18 +299,32 @@ def _place(disk: Disk, scopes: Collection[str], why: str) -> Disk | UnknownDisk:
     return UnknownDisk("zone", name, why or f"project {disk.scope} has no disk of this name")
 
 
-def _disk(url: str) -> Disk:
-    """Read a disk's URL: …/projects/P/zones/Z/disks/N."""
-    project, _, name = url.rpartition("projects/")[2].partition("/")
-    return Disk("google", project, name)
+def _disk(project: str, url: str) -> Disk:
+    """Read a disk's URL, …/projects/P/zones/Z/disks/N, as a snapshot in a project bears it.
+
+    A snapshot is deleted in its own project. One that somebody made of another project's disk
+    must not count as that project's, where its name is perhaps another's.
+    """
+    path = "projects/" + url.rpartition("projects/")[2]
+    return Disk("google", project, path.removeprefix(f"projects/{project}/"))
 
 
-def _snapshot(item: Any) -> tuple[Snapshot, int]:
+def _missing(warning: Any) -> Iterator[str]:
+    """Tell what a warning says is missing from a list; that a page is empty is none."""
+    if warning.code not in ("", "NO_RESULTS_ON_PAGE"):
+        yield shorten(warning.message) or f"a page has the warning {warning.code}"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _snapshot(project: str, item: Any) -> tuple[Snapshot, int]:
     """Read a listed snapshot, with the numeric id of its disk."""
     snapshot = Snapshot(
         id=item.name,
-        disk=_disk(item.source_disk),
-        started=datetime.fromisoformat(item.creation_timestamp).astimezone(UTC),
+        disk=_disk(project, item.source_disk),
+        started=_time(item.creation_timestamp),
         state=_STATES.get(item.status, "pending"),
         labels=dict(item.labels),
         deltas=_deltas(item.description),
@@ -301,5 +352,5 @@ def _deltas(description: str) -> str:
     """Read the deltas of a description of ours; the daemon's says nothing of the kind."""
     try:
         return msgspec.json.decode(description, type=_Description).deltas
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return ""

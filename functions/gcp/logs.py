@@ -33,14 +33,21 @@ class JSONLines(logging.Formatter):
         return json.dumps(entry | getattr(record, "fields", {}))
 
 
-def set_up(level: str = "INFO") -> None:
-    """Log to standard output, ours from `level`, libraries' warnings."""
+def set_up() -> None:
+    """Log to standard output, if that is not so already: ours from INFO, libraries' warnings."""
+    if any(isinstance(found.formatter, JSONLines) for found in logging.getLogger().handlers):
+        return
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JSONLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    show("INFO")
+    log.setLevel("INFO")
+
+
+def show(level: str) -> None:
+    """Log ours from this level on, for all requests from now on."""
     for name in ("shared", "functions"):
         logging.getLogger(name).setLevel(level)
-    log.setLevel("INFO")
 
 
 def trace(header: str) -> None:

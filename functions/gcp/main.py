@@ -23,7 +23,7 @@ log = logging.getLogger("functions.gcp")
 def _installation() -> tuple[GCPSettings, Ports]:
     """Read the environment once for each process; settings that are wrong fail every pass."""
     settings, ports = build(os.environ)
-    logs.set_up(settings.log_level)
+    logs.show(settings.log_level)
     return settings, ports
 
 

@@ -24,7 +24,8 @@ ZONE_KEYS = (
 
 _PROJECT = r"(?:[a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]"
 _REGION = r"[a-z]+(?:-[a-z0-9]+)*-[a-z]+\d{1,2}"
-_ZONE = rf"{_REGION}-[a-z]"
+#: With AI zones, such as us-central1-ai1a.
+_ZONE = rf"{_REGION}-(?:ai\d)?[a-z]"
 #: Compute Engine, "Resource naming convention".
 _NAME = r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _HANDLE = re.compile(r"projects/([^/]+)/(zones|regions)/([^/]+)/disks/([^/]+)")
@@ -67,7 +68,8 @@ class PersistentDisks:
             if not isinstance(region, str) or not re.fullmatch(_REGION, region):
                 raise UnknownDisk("region", region, "is no region; europe-west1 would do")
             place = f"regions/{region}/"
-        return self._disk("name", spec.get("project") or self.project, place, spec.get("name"))
+        project = self.project if spec.get("project") in (None, "") else spec["project"]
+        return self._disk("name", project, place, spec.get("name"))
 
     def _from_handle(self, volume: PersistentVolume, handle: str) -> Disk:
         field = "spec.csi.volumeHandle"
@@ -102,27 +104,18 @@ def _place(volume: PersistentVolume) -> str:
     A regional disk's zones are written `zone-a__zone-b` in labels, and as several values in the
     node affinity.
     """
-    found = volume.topology(*ZONE_KEYS)
-    zones = {zone for _, value in found for zone in value.split("__")}
-    for field, value in found:
+    said: dict[str, set[str]] = {}
+    for field, value in volume.topology(*ZONE_KEYS):
         if not all(re.fullmatch(_ZONE, zone) for zone in value.split("__")):
             raise UnknownDisk(field, value, "is no zone, so that the disk's place is not known")
-    if not zones:
-        return ""
-    if len(zones) == 1:
-        return f"zones/{zones.pop()}/"
+        said.setdefault(field, set()).update(value.split("__"))
+    zones = set().union(*said.values())
     regions = {zone.rpartition("-")[0] for zone in zones}
-    together = any(set(value.split("__")) == zones for _, value in found) or _listed(volume, zones)
-    if len(regions) > 1 or not together:
-        said = "; ".join(f"{field} says {value}" for field, value in found)
-        raise UnknownDisk("zone", said, "labels and node affinity disagree on the zone")
-    return f"regions/{regions.pop()}/"
-
-
-def _listed(volume: PersistentVolume, zones: set[str]) -> bool:
-    """Tell whether one requirement of the node affinity lists all these zones."""
-    affinity = volume.spec.node_affinity
-    terms = affinity.required.node_selector_terms if affinity and affinity.required else ()
-    return any(
-        set(expression.values) == zones for term in terms for expression in term.match_expressions
-    )
+    if len(regions) > 1 or any(told != zones for told in said.values()):
+        values = "; ".join(
+            f"{field} says {', '.join(sorted(told))}" for field, told in said.items()
+        )
+        raise UnknownDisk("zone", values, "labels and node affinity disagree on the zone")
+    if len(zones) > 1:
+        return f"regions/{regions.pop()}/"
+    return f"zones/{zones.pop()}/" if zones else ""
