@@ -1,8 +1,9 @@
 """Put a pass's report together from what was listed, planned and done."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from shared import __version__
 from shared.actions import Plan
@@ -45,33 +46,34 @@ def answer(
             )
             for listing in listings
         ),
-        **shortened(
-            {
-                "creations": applied.creations,
-                "deletions": applied.deletions,
-                "failures": applied.failures,
-                "deferred": applied.deferred,
-                "holds": [
-                    Held(
-                        disk=hold.snapshot.disk.id,
-                        snapshot=hold.snapshot.id,
-                        cause=hold.cause,
-                        reason=hold.reason,
-                    )
-                    for hold in plan.holds
-                ],
-                "waiting": [
-                    Waiting(disk=wait.disk.id, cause=wait.cause, reason=wait.reason)
-                    for wait in plan.waits
-                ],
-                "orphans": [
-                    Orphaned(disk=orphans.disk.id, count=orphans.count, newest=orphans.newest)
-                    for orphans in plan.orphans
-                ],
-                "problems": plan.problems,
-            }
-        ),
+        **shortened(_lists(plan, applied)),
     )
+
+
+def _lists(plan: Plan, applied: Applied) -> dict[str, Sequence[Any]]:
+    return {
+        "creations": applied.creations,
+        "deletions": applied.deletions,
+        "failures": applied.failures,
+        "deferred": applied.deferred,
+        "holds": [
+            Held(
+                disk=hold.snapshot.disk.id,
+                snapshot=hold.snapshot.id,
+                cause=hold.cause,
+                reason=hold.reason,
+            )
+            for hold in plan.holds
+        ],
+        "waiting": [
+            Waiting(disk=wait.disk.id, cause=wait.cause, reason=wait.reason) for wait in plan.waits
+        ],
+        "orphans": [
+            Orphaned(disk=orphans.disk.id, count=orphans.count, newest=orphans.newest)
+            for orphans in plan.orphans
+        ],
+        "problems": plan.problems,
+    }
 
 
 def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:

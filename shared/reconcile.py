@@ -13,12 +13,13 @@ from shared.errors import PassError
 from shared.heartbeat import beat
 from shared.labels import Encoding, Labels
 from shared.model import RuleSet
+from shared.places import disks_of, relocate, scopes_of
 from shared.plan import plan
 from shared.policy import Policy
 from shared.ports import Clock, Listing, Provider, RulesSource
 from shared.report import Report
 from shared.request import Request
-from shared.rules import Options, disks_of, read_rules, relocate, scopes_of
+from shared.rules import Options, read_rules
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

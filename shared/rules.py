@@ -4,7 +4,7 @@ Every object is untrusted input: a claim or rule reaches only the disks that the
 says belong to its namespace, and what has no such power causes no hold either.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -292,44 +292,3 @@ def rule_name(source: Source, claim: str = "") -> str:
     """
     namespace = "" if source.namespace in ("", "default") else f"{source.namespace}-"
     return f"{namespace}{_SHORT.get(source.kind, source.kind.lower())}-{claim or source.name}"
-
-
-def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> RuleSet:
-    """Put disks that were found later in the place of what rules and problems called them.
-
-    A rule whose disk was not found becomes a problem.
-    """
-    if not found:
-        return ruleset
-    rules, problems = [], []
-    for rule in ruleset.rules:
-        place = found.get(rule.disk, rule.disk)
-        if isinstance(place, Disk):
-            rules.append(msgspec.structs.replace(rule, disk=place))
-        else:
-            problems.append(
-                Problem(
-                    severity="error",
-                    source=rule.source,
-                    field=place.field,
-                    value=shorten(place.value),
-                    message=str(place),
-                    rule=rule.name,
-                )
-            )
-    for problem in ruleset.problems:
-        known = found.get(problem.disk, problem.disk) if problem.disk else None
-        problems.append(
-            msgspec.structs.replace(problem, disk=known if isinstance(known, Disk) else None)
-        )
-    return msgspec.structs.replace(ruleset, rules=tuple(rules), problems=tuple(problems))
-
-
-def disks_of(ruleset: RuleSet) -> set[Disk]:
-    """List the disks that rules and their problems are about."""
-    return {rule.disk for rule in ruleset.rules} | {p.disk for p in ruleset.problems if p.disk}
-
-
-def scopes_of(ruleset: RuleSet, extra: Iterable[str] = ()) -> Sequence[str]:
-    """List the scopes that rules and their problems name, and the extra ones."""
-    return sorted({disk.scope for disk in disks_of(ruleset)} | set(extra))

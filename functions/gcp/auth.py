@@ -94,7 +94,8 @@ def origin(endpoint: str) -> str:
         parts = urlsplit(endpoint)
     except ValueError:
         raise SettingsError(f"the endpoint {endpoint!r} is no URL") from None
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}" if host else ""
 
 
 def is_loopback(endpoint: str) -> bool:

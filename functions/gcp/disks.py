@@ -6,20 +6,27 @@
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from google.api_core.exceptions import BadRequest, Conflict, NotFound, PreconditionFailed
 
 from functions.gcp.calls import REQUEST, must_be, raise_failed, request_id, retry, sorted_errors
+from functions.gcp.listing import (
+    by_generation,
+    deltas_of,
+    disk_of,
+    place,
+    snapshot_of,
+    time_of,
+    warned,
+)
 from functions.gcp.volumes import PersistentDisks
 from shared.actions import Create
 from shared.errors import DiskFailed, NextPass, ProviderError, UnknownDisk
 from shared.labels import GOOGLE, Labels
-from shared.model import Disk, Snapshot, State, shorten
+from shared.model import Disk, Snapshot
 from shared.ports import Check, Listing, Volumes
 
 #: Compute Engine's largest page ("Method: snapshots.list", maxResults).
@@ -31,13 +38,6 @@ PATIENCE = 20.0
 
 #: The status of a snapshot that is being deleted: it is no backup, and nothing waits for it.
 _GOING = "DELETING"
-_STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
-
-
-class _Description(msgspec.Struct):
-    """What the description of a snapshot of ours says exactly."""
-
-    deltas: str = ""
 
 
 class Disks:
@@ -81,7 +81,7 @@ class Disks:
                 places, why = {}, str(error)
             for disk in lost:
                 if disk.scope == project:
-                    found[disk] = _place(disk, places.get(disk.name, ()), why)
+                    found[disk] = place(disk, places.get(disk.name, ()), why)
         return found
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
@@ -107,14 +107,14 @@ class Disks:
             else:
                 raise_failed(operation)
                 started = operation.insert_time
-            began = _time(started)
+            began = time_of(started)
         return Snapshot(
             id=create.name,
             disk=create.disk,
             started=began,
             state="pending",
             labels=create.labels,
-            deltas=_deltas(create.description),
+            deltas=deltas_of(create.description),
         )
 
     def delete(self, snapshot: Snapshot) -> None:
@@ -210,11 +210,11 @@ class Disks:
                 for page in pages:
                     raw = type(page).pb(page)
                     must_be("compute#snapshotList", raw)
-                    found += [_snapshot(project, i) for i in raw.items if i.status != _GOING]
-                    missing += _missing(raw.warning)
+                    found += [snapshot_of(project, i) for i in raw.items if i.status != _GOING]
+                    missing += warned(raw.warning)
         except ProviderError as error:
             missing.append(str(error))
-        return Listing(project, tuple(_by_generation(found)), not missing, "; ".join(missing[:3]))
+        return Listing(project, tuple(by_generation(found)), not missing, "; ".join(missing[:3]))
 
     def _places(self, project: str) -> Mapping[str, Collection[str]]:
         """List where the disks of a project are, by name."""
@@ -227,9 +227,9 @@ class Disks:
                 raw = type(page).pb(page)
                 must_be("compute#diskAggregatedList", raw)
                 missing += [f"{scope} cannot be reached" for scope in raw.unreachables]
-                missing += _missing(raw.warning)
+                missing += warned(raw.warning)
                 for scope, listed in raw.items.items():
-                    missing += _missing(listed.warning)
+                    missing += warned(listed.warning)
                     for disk in listed.disks:
                         places[f"disks/{disk.name}"].add(scope)
         if missing:
@@ -240,7 +240,7 @@ class Disks:
     def _owned(self, create: Create) -> Any:
         """Get the snapshot which has the name already, if it is of the same disk."""
         found = self._get(create.disk.scope, create.name)
-        if _disk(create.disk.scope, found.source_disk) != create.disk:
+        if disk_of(create.disk.scope, found.source_disk) != create.disk:
             raise DiskFailed(
                 f"a snapshot {create.name} of another disk is there already", "alreadyExists"
             )
@@ -287,70 +287,3 @@ class Disks:
             if kind not in self._clients:
                 self._clients[kind] = self._make(kind)
             return self._clients[kind]
-
-
-def _place(disk: Disk, scopes: Collection[str], why: str) -> Disk | UnknownDisk:
-    name = disk.name.removeprefix("disks/")
-    if len(scopes) == 1:
-        return Disk(disk.provider, disk.scope, f"{next(iter(scopes))}/{disk.name}")
-    if scopes:
-        said = f"the project has several disks of this name: {', '.join(sorted(scopes))}"
-        return UnknownDisk("zone", name, said)
-    return UnknownDisk("zone", name, why or f"project {disk.scope} has no disk of this name")
-
-
-def _disk(project: str, url: str) -> Disk:
-    """Read a disk's URL, …/projects/P/zones/Z/disks/N, as a snapshot in a project bears it.
-
-    A snapshot is deleted in its own project. One that somebody made of another project's disk
-    must not count as that project's, where its name is perhaps another's.
-    """
-    path = "projects/" + url.rpartition("projects/")[2]
-    return Disk("google", project, path.removeprefix(f"projects/{project}/"))
-
-
-def _missing(warning: Any) -> Iterator[str]:
-    """Tell what a warning says is missing from a list; that a page is empty is none."""
-    if warning.code not in ("", "NO_RESULTS_ON_PAGE"):
-        yield shorten(warning.message) or f"a page has the warning {warning.code}"
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _snapshot(project: str, item: Any) -> tuple[Snapshot, int]:
-    """Read a listed snapshot, with the numeric id of its disk."""
-    snapshot = Snapshot(
-        id=item.name,
-        disk=_disk(project, item.source_disk),
-        started=_time(item.creation_timestamp),
-        state=_STATES.get(item.status, "pending"),
-        labels=dict(item.labels),
-        deltas=_deltas(item.description),
-    )
-    return snapshot, item.source_disk_id
-
-
-def _by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:
-    """Tell a disk from an earlier one of the same name, which its numeric id does.
-
-    The newest snapshot's is the disk that rules mean; older ones of other ids are snapshots of
-    another disk, which no rule covers any more.
-    """
-    ordered = sorted(found, key=lambda pair: (pair[0].started, pair[0].id), reverse=True)
-    current: dict[Disk, Any] = {}
-    for snapshot, number in ordered:
-        if current.setdefault(snapshot.disk, number) == number:
-            yield snapshot
-        else:
-            earlier = msgspec.structs.replace(snapshot.disk, name=f"{snapshot.disk.name}#{number}")
-            yield msgspec.structs.replace(snapshot, disk=earlier)
-
-
-def _deltas(description: str) -> str:
-    """Read the deltas of a description of ours; the daemon's says nothing of the kind."""
-    try:
-        return msgspec.json.decode(description, type=_Description).deltas
-    except (ValueError, RecursionError):
-        return ""

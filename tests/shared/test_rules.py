@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from shared.errors import ClusterError, UnknownDisk
 from shared.model import Disk, Problem, Rule, RuleSet, Source
 from shared.objects import decode_list
-from shared.rules import disks_of, relocate, rule_name, scopes_of
+from shared.places import disks_of, relocate, scopes_of
+from shared.rules import rule_name
 from tests.shared.objects_builders import (
     DELTAS,
     DISK,

@@ -1,0 +1,87 @@
+"""What Compute Engine lists, as the core has it. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from shared.errors import UnknownDisk
+from shared.model import Disk, Snapshot, State, shorten
+
+_STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
+
+
+class _Description(msgspec.Struct):
+    """What the description of a snapshot of ours says exactly."""
+
+    deltas: str = ""
+
+
+def place(disk: Disk, scopes: Collection[str], why: str) -> Disk | UnknownDisk:
+    """Place a disk where the only one of its name is; `why` says what kept from looking."""
+    name = disk.name.removeprefix("disks/")
+    if len(scopes) == 1:
+        return Disk(disk.provider, disk.scope, f"{next(iter(scopes))}/{disk.name}")
+    if scopes:
+        said = f"the project has several disks of this name: {', '.join(sorted(scopes))}"
+        return UnknownDisk("zone", name, said)
+    return UnknownDisk("zone", name, why or f"project {disk.scope} has no disk of this name")
+
+
+def disk_of(project: str, url: str) -> Disk:
+    """Read a disk's URL, …/projects/P/zones/Z/disks/N, as a snapshot in a project bears it.
+
+    A snapshot is deleted in its own project. One that somebody made of another project's disk
+    must not count as that project's, where its name is perhaps another's.
+    """
+    path = "projects/" + url.rpartition("projects/")[2]
+    return Disk("google", project, path.removeprefix(f"projects/{project}/"))
+
+
+def warned(warning: Any) -> Iterator[str]:
+    """Tell what a warning says is missing from a list; that a page is empty is none."""
+    if warning.code not in ("", "NO_RESULTS_ON_PAGE"):
+        yield shorten(warning.message) or f"a page has the warning {warning.code}"
+
+
+def time_of(text: str) -> datetime:
+    """Read a time as Google prints it."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
+    """Read a listed snapshot, with the numeric id of its disk."""
+    snapshot = Snapshot(
+        id=item.name,
+        disk=disk_of(project, item.source_disk),
+        started=time_of(item.creation_timestamp),
+        state=_STATES.get(item.status, "pending"),
+        labels=dict(item.labels),
+        deltas=deltas_of(item.description),
+    )
+    return snapshot, item.source_disk_id
+
+
+def by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:
+    """Tell a disk from an earlier one of the same name, which its numeric id does.
+
+    The newest snapshot's is the disk that rules mean; older ones of other ids are snapshots of
+    another disk, which no rule covers any more.
+    """
+    ordered = sorted(found, key=lambda pair: (pair[0].started, pair[0].id), reverse=True)
+    current: dict[Disk, Any] = {}
+    for snapshot, number in ordered:
+        if current.setdefault(snapshot.disk, number) == number:
+            yield snapshot
+        else:
+            earlier = msgspec.structs.replace(snapshot.disk, name=f"{snapshot.disk.name}#{number}")
+            yield msgspec.structs.replace(snapshot, disk=earlier)
+
+
+def deltas_of(description: str) -> str:
+    """Read the deltas of a description of ours; the daemon's says nothing of the kind."""
+    try:
+        return msgspec.json.decode(description, type=_Description).deltas
+    except (ValueError, RecursionError):
+        return ""
