@@ -198,7 +198,14 @@ def _convert(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong(name, text, _WOULD_DO.get(name) or _WOULD_DO.get(bare, str(error))) from None
+        would_do = _WOULD_DO.get(name) or _WOULD_DO.get(bare) or _example(kind) or str(error)
+        raise _wrong(name, text, would_do) from None
+
+
+def _example(kind: Any) -> str:
+    """Give what a field, or an entry of a list, would take: its first example."""
+    found = [m.examples[0] for m in get_args(kind) if isinstance(m, Meta) and m.examples]
+    return f"one such as {found[0]} would do" if found else ""
 
 
 def _wrong(name: str, value: object, would_do: str) -> SettingsError:

@@ -29,13 +29,15 @@ class AWSSettings(Settings, frozen=True, kw_only=True):
             description="The region of the account's calls that belong to none; "
             "Lambda sets it itself.",
             pattern=_REGION,
+            examples=["eu-west-1"],
         ),
     ] = ""
     regions: Annotated[
         tuple[Annotated[str, Meta(pattern=_REGION)], ...],
         Meta(
             description="Regions to list beside those that rules name, separated by commas, so "
-            "that orphans are seen there too."
+            "that orphans are seen there too.",
+            examples=["eu-west-1,us-east-2"],
         ),
     ] = ()
 
