@@ -12,16 +12,13 @@ import msgspec
 
 from shared.errors import ClusterError
 from shared.model import shorten
-from shared.objects import GROUP, Objects
+from shared.objects import GROUP, Objects, decode
 from shared.ports import Check
 
 #: Objects a page; the API server's own clients ask for as many.
 PAGE = 500
 #: Seconds to connect, and to wait for one page.
 TIMEOUT = (5, 15)
-#: Nothing that is read is nested deeper; the decoder itself gives up at about a thousand levels,
-#: where an API server takes ten thousand.
-DEPTH = 100
 #: Listings that expire on the way (410 Gone) are begun again so many times.
 RESTARTS = 3
 
@@ -209,24 +206,6 @@ class Cluster:
 def _decode(body: bytes) -> _Page:
     """Decode a page; one without a kind where it is none."""
     try:
-        try:
-            return msgspec.json.decode(body, type=_Page)
-        except RecursionError:
-            return msgspec.json.decode(_flatten(body), type=_Page)
+        return decode(body, _Page)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _Page(kind="")
-
-
-def _flatten(body: bytes) -> bytes:
-    """Put null in place of what is nested too deeply, so that one such object fails no page."""
-    kept, start, depth = [], 0, 0
-    for token in re.finditer(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', body, re.DOTALL):
-        if token[0] in (b"[", b"{"):
-            depth += 1
-            if depth == DEPTH:
-                kept += [body[start : token.start()], b"null"]
-        elif token[0] in (b"]", b"}"):
-            if depth == DEPTH:
-                start = token.end()
-            depth -= 1
-    return b"".join([*kept, body[start:]])

@@ -3,15 +3,21 @@
 Objects are decoded one by one, so that a malformed one is one problem and never fails a page.
 """
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from shared.errors import ClusterError
 from shared.model import Problem, Source, shorten
 
+T = TypeVar("T")
+
 GROUP = "k8s-snapshots.elsdoerfer.com"
+#: Nothing that is read is nested deeper; the decoder itself gives up at about a thousand levels,
+#: where an API server takes ten thousand.
+DEPTH = 100
 #: What msgspec raises for bytes of any kind.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -175,7 +181,7 @@ def decode_list(data: bytes, read_from: str) -> Objects:
     """
     objects = Objects(read_from)
     try:
-        listed = msgspec.json.decode(data, type=_Loose)
+        listed = decode(data, _Loose)
     except _UNREADABLE as error:
         raise ClusterError(
             f"{read_from} is not JSON as kubectl prints it: {shorten(str(error))}"
@@ -188,6 +194,14 @@ def decode_list(data: bytes, read_from: str) -> Objects:
     for item in listed.items:
         objects.add(_kind(item, objects), [item])
     return objects
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Decode JSON, with null in place of what is nested too deeply, as one object may be."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        return msgspec.json.decode(_flatten(data), type=kind)
 
 
 def _kind(item: msgspec.Raw, objects: Objects) -> str:
@@ -216,3 +230,18 @@ def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Proble
         value="",
         message=f"cannot be read: {shorten(problem)}",
     )
+
+
+def _flatten(body: bytes) -> bytes:
+    """Put null in place of what is nested too deeply."""
+    kept, start, depth = [], 0, 0
+    for token in re.finditer(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', body, re.DOTALL):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+            if depth == DEPTH:
+                kept += [body[start : token.start()], b"null"]
+        elif token[0] in (b"]", b"}"):
+            if depth == DEPTH:
+                start = token.end()
+            depth -= 1
+    return b"".join([*kept, body[start:]])

@@ -125,7 +125,7 @@ WRITE = "kubectl get pv,pvc,snapshotrules --all-namespaces -o"
         ("when: 2026-99-99", "is neither JSON nor YAML"),
         ("kind: SnapshotRule\nmetadata: &m {name: x, x: *m}", "is nested too deeply"),
         (NESTED, "is nested too deeply"),
-        ('{"a":' * 5000, "is not JSON as kubectl prints it: maximum recursion depth"),
+        ('{"a":' * 5000, "is not JSON as kubectl prints it: JSON is malformed"),
     ],
     ids=[
         "empty",
