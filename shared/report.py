@@ -1,5 +1,6 @@
 """What a pass answers: documented in docs/report.md, its JSON schema in docs/report.schema.json."""
 
+import inspect
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -164,4 +165,8 @@ def to_builtins(report: Report) -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """Give the JSON schema of the report."""
-    return msgspec.json.schema(Report)
+    schema = msgspec.json.schema(Report)
+    for part in schema["$defs"].values():
+        # Python 3.13 strips the indentation of docstrings, the versions before do not.
+        part["description"] = inspect.cleandoc(part["description"])
+    return schema
