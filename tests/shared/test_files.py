@@ -116,7 +116,7 @@ WRITE = "kubectl get pv,pvc,snapshotrules --all-namespaces -o"
         ('{"items": null}', "is not a List"),
         ('{"items": 5}', "is not JSON as kubectl prints it"),
         (json.dumps(LIST)[:-9], "is not JSON as kubectl prints it: Input data was truncated"),
-        (json.dumps(LIST) * 2, "is not JSON as kubectl prints it: "),
+        (json.dumps(LIST) * 2, "is not JSON as kubectl prints it: JSON is malformed"),
         (f"a: b\nc: {SECRET}: d", "is neither JSON nor YAML in line 2"),
         (f"!!python/object/apply:os.system [{SECRET}]", "is neither JSON nor YAML in line 1"),
         (b"\x89PNG\r\n\x1a\n\x00", "is neither JSON nor YAML"),
@@ -124,7 +124,7 @@ WRITE = "kubectl get pv,pvc,snapshotrules --all-namespaces -o"
         (b"kind: \xe9", "is neither JSON nor YAML"),
         ("when: 2026-99-99", "is neither JSON nor YAML"),
         ("kind: SnapshotRule\nmetadata: &m {name: x, x: *m}", "is nested too deeply"),
-        ('{"a":' * 5000, "is not JSON as kubectl prints it: JSON is malformed"),
+        ('{"a":' * 5000, "is not JSON as kubectl prints it: "),
     ],
     ids=[
         "empty",
@@ -162,9 +162,10 @@ def test_deep_yaml_is_read_or_refused(file: Path) -> None:
     """How deep is too deep is Python's to say, and differs from version to version."""
     file.write_text(NESTED)
     try:
-        assert 1 == len(RulesFile(str(file)).read().rules)
+        said = f"{len(RulesFile(str(file)).read().rules)} rule"
     except ClusterError as error:
-        assert f"{file} is nested too deeply" == str(error)
+        said = str(error)
+    assert said in ("1 rule", f"{file} is nested too deeply")
 
 
 @pytest.mark.parametrize(
