@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -160,11 +160,6 @@ def snapshot_name(encoding: Encoding, rule: str, disk: Disk, time: str, distinct
     if distinct or len(base) + len(suffix) > MAX_NAME:
         suffix = f"-{_digest(disk.id, 6)}{suffix}"
     return base[: MAX_NAME - len(suffix)].rstrip("-.") + suffix
-
-
-def annotated(labels: Mapping[str, str]) -> str:
-    """Read the deltas that an exactly labelled snapshot bears."""
-    return labels.get(DELTAS, "")
 
 
 def _join(deltas: Sequence[str]) -> str:

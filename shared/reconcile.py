@@ -141,7 +141,7 @@ def _read(settings: Settings, ports: Ports) -> RuleSet:
     ruleset = read_rules(ports.source.read(), ports.provider.volumes, options)
     ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
     log.info(
-        "read the %s: %d rules, %d problems",
+        "rules from %s: %d, with %d problems",
         ruleset.read_from,
         len(ruleset.rules),
         len(ruleset.problems),

@@ -95,6 +95,13 @@ class ProviderContract(PassContract):
         assert snapshot.labels == order(cloud, disk).labels
         assert snapshot.deltas == DELTAS
 
+    def test_the_daemons_snapshots_bear_no_deltas(self, cloud: Cloud, scope: str) -> None:
+        """They have the author label and nothing else: what is read is empty, not wrong."""
+        labels = cloud.labels
+        author = {labels.author_key: labels.encoding.value(labels.author)}
+        cloud.seed(cloud.add_disk(scope), cloud.clock.now() - HOUR, author)
+        assert [snapshot.deltas for snapshot in listed(cloud, scope)] == [""]
+
     def test_lists_snapshots_of_a_disk_that_is_gone(self, cloud: Cloud, scope: str) -> None:
         """A deleted disk's snapshots are still listed as that disk's (trap: it crashes all)."""
         gone = cloud.missing_disk(scope)

@@ -25,7 +25,6 @@ from shared.labels import (
     Encoding,
     Labels,
     Owner,
-    annotated,
     snapshot_name,
 )
 from tests.shared.builders import NOW, OURS, disk, rule, snapshot
@@ -325,7 +324,7 @@ def test_a_snapshot_of_several_rules_bears_all_their_deltas() -> None:
     """Each distinct list of deltas is borne once, the first one's first, and all are read back."""
     rules = [rule("PT1H P1D"), rule("P1D P30D"), rule("PT1H P1D"), rule("P1D P30D")]
 
-    borne = annotated(aws.for_snapshot("name", rules))
+    borne = aws.for_snapshot("name", rules)[DELTAS]
 
     assert borne == "PT1H P1D / P1D P30D"
     assert [deltas.text for deltas in parse_borne(borne)] == ["PT1H P1D", "P1D P30D"]
@@ -338,15 +337,10 @@ def test_the_deltas_of_many_rules_fit_one_label() -> None:
     ]
     rules = [rule(long), rule("P1D P1Y"), *(rule(f"P1D P{n}D") for n in range(2, 40))]
 
-    first_is_long = annotated(aws.for_snapshot("name", rules))
-    many = annotated(aws.for_snapshot("name", rules[1:]))
+    first_is_long = aws.for_snapshot("name", rules)[DELTAS]
+    many = aws.for_snapshot("name", rules[1:])[DELTAS]
 
     assert first_is_long == long
     assert len(many) <= MAX_TEXT
     assert many.startswith("P1D P1Y / P1D P2D / P1D P3D")
     assert len(parse_borne(many)) == many.count("/") + 1
-
-
-def test_a_snapshot_that_bears_no_deltas_says_nothing() -> None:
-    """The daemon's snapshots have no such label: what is read is empty, not wrong."""
-    assert annotated({"created-by": "k8s-snapshots"}) == ""
