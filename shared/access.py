@@ -53,6 +53,7 @@ class Secret:
 def find(
     settings: Settings,
     source: RulesSource | None,
+    mirror: RulesSource | None,
     secret: Callable[[str], Callable[[], str]],
     managed: Callable[[str], Way],
 ) -> tuple[RulesSource, str]:
@@ -61,12 +62,15 @@ def find(
     Args:
         settings: name the way.
         source: is taken in place of any cluster, if given.
+        mirror: is taken where RULES_FROM says so; then no way to a cluster is looked for.
         secret: gives what fetches the secret of that name.
         managed: gives the way to the cloud's own cluster of that name.
 
     Raises:
         SettingsError, ClusterError: where the settings name no usable way.
     """
+    if mirror and settings.rules_from == "mirror":
+        return source or mirror, ""
     named = bool(settings.cluster_id or settings.cluster_name)
     if source and named:
         return source, ""

@@ -7,16 +7,32 @@ import msgspec
 
 from shared.model import Disk, Problem, Snapshot
 
-WaitCause = Literal["incomplete-listing", "pending", "failing"]
+WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded"]
 HoldCause = Literal[
-    "incomplete-listing", "rule-problem", "rules-not-current", "two-key", "mass-expiry"
+    "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "mass-expiry"
 ]
+
+
+class Began(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A snapshot that a pass began, or was about to begin, of one disk.
+
+    `snapshot` is its id; empty where the answer never came, or the pass ended before it could be
+    told. `tries` counts how often in a row that was so. `seen` tells that a listing has shown it
+    finished. `interval` is the disk's, less the slack, when it was begun.
+    """
+
+    at: datetime
+    interval: timedelta
+    snapshot: str = ""
+    tries: int = 1
+    seen: bool = False
 
 
 class Create(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot to begin.
 
-    `overdue` is age over interval, minus one; None where the disk has no snapshot yet.
+    `overdue` is age over interval, minus one; None where the disk has no snapshot yet. `spacing`
+    is the interval less the slack: no other is begun within it.
     """
 
     disk: Disk
@@ -26,6 +42,7 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
     overdue: float | None
     reason: str
+    spacing: timedelta = timedelta(0)
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +73,7 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One disk's account.
 
     `kept` counts the completed snapshots that stay, by why; with the deletions and holds they are
-    all completed ones of this cluster. `late` tells that an earlier pass should have snapshotted
+    all completed ones of this cluster. `removed` counts the failed ones that go. `late` tells that an earlier pass should have snapshotted
     it. `states` counts all snapshots with our author label.
     """
 
@@ -71,15 +88,23 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
     kept: dict[str, int] = {}
     deletes: int = 0
+    removed: int = 0
     holds: int = 0
 
 
 class Orphans(msgspec.Struct, frozen=True, kw_only=True):
-    """The snapshots of this cluster on a disk that no rule covers any more."""
+    """The snapshots of this cluster on a disk that no rule covers any more.
+
+    `age` is the newest's; `reason` says what becomes of them.
+    """
 
     disk: Disk
     count: int
     newest: datetime
+    age: timedelta
+    deletes: int
+    holds: int
+    reason: str
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

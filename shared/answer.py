@@ -1,7 +1,6 @@
 """Put a pass's report together from what was listed, planned and done."""
 
-import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,49 +8,60 @@ from shared import __version__
 from shared.actions import Plan
 from shared.apply import Applied
 from shared.ports import Listing
-from shared.report import Held, Orphaned, Report, ScopeReport, Summary, Waiting, shortened
+from shared.reading import Reading
+from shared.report import Held, Orphaned, Outcome, Report, ScopeReport, Summary, Waiting
 
 
 def answer(
     *,
+    pass_id: str,
     mode: str,
     provider: str,
     cluster: str,
-    read_from: str,
+    reading: Reading,
     started: datetime,
     finished: datetime,
     listings: Collection[Listing],
+    skipped: Sequence[str],
     plan: Plan,
     applied: Applied,
 ) -> Report:
-    """Give the report; its lists are cut, its counts are not."""
+    """Give the whole report; `Report.cut` makes an answer of it."""
     complete = all(listing.complete for listing in listings)
+    outcome: Outcome = "completed" if complete and not applied.failures else "partial"
+    if skipped and not listings:
+        outcome = "skipped"
     return Report(
-        pass_id=str(uuid.uuid4()),
+        pass_id=pass_id,
         version=__version__,
         mode=mode,
         provider=provider,
         cluster=cluster,
-        rules_from=read_from,
-        outcome="completed" if complete and not applied.failures else "partial",
+        rules_from=reading.ruleset.read_from,
+        mirror_in_use=reading.in_use,
+        mirror_age=None if reading.age is None else round(reading.age.total_seconds(), 1),
+        outcome=outcome,
         started=started,
         finished=finished,
         summary=_summary(plan, applied, sum(len(listing.snapshots) for listing in listings)),
-        scopes=tuple(
-            ScopeReport(
-                scope=listing.scope,
-                snapshots=len(listing.snapshots),
-                complete=listing.complete,
-                error=listing.error,
-            )
-            for listing in listings
+        scopes=(
+            *(
+                ScopeReport(
+                    scope=listing.scope,
+                    snapshots=len(listing.snapshots),
+                    complete=listing.complete,
+                    error=listing.error,
+                )
+                for listing in listings
+            ),
+            *(ScopeReport(scope=scope, complete=False, skipped=True) for scope in skipped),
         ),
-        **shortened(_lists(plan, applied)),
+        **_lists(plan, applied),
     )
 
 
-def _lists(plan: Plan, applied: Applied) -> dict[str, Sequence[Any]]:
-    return {
+def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
+    lists: dict[str, Iterable[Any]] = {
         "creations": applied.creations,
         "deletions": applied.deletions,
         "failures": applied.failures,
@@ -69,11 +79,18 @@ def _lists(plan: Plan, applied: Applied) -> dict[str, Sequence[Any]]:
             Waiting(disk=wait.disk.id, cause=wait.cause, reason=wait.reason) for wait in plan.waits
         ],
         "orphans": [
-            Orphaned(disk=orphans.disk.id, count=orphans.count, newest=orphans.newest)
+            Orphaned(
+                disk=orphans.disk.id,
+                count=orphans.count,
+                newest=orphans.newest,
+                age=orphans.age,
+                reason=orphans.reason,
+            )
             for orphans in plan.orphans
         ],
         "problems": plan.problems,
     }
+    return {name: tuple(entries) for name, entries in lists.items()}
 
 
 def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:

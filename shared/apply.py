@@ -1,13 +1,13 @@
 """Carry a plan out: create before delete, in time, one disk's failure never another's."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from shared.actions import Create, Delete, Plan
-from shared.errors import DiskFailed, NextPass, ProviderError, Refused, StopCreating
-from shared.model import Snapshot
+from shared.errors import NextPass, ProviderError, Refused, StopCreating, Unanswered
+from shared.model import Disk, Snapshot
 from shared.ports import Clock, Provider
 from shared.report import Action, Deferred, Done, Failure
 
@@ -25,14 +25,14 @@ class Deadline:
 
     Args:
         clock: tells the time.
-        seconds: until the deadline; None is no deadline.
-        longest_call: seconds that a call may take; of a short pass a fifth is kept for it.
+        seconds: until the deadline.
+        reserve: seconds that the longest call may take, with what ends the pass.
     """
 
-    def __init__(self, clock: Clock, seconds: float | None, longest_call: float) -> None:
+    def __init__(self, clock: Clock, seconds: float, reserve: float) -> None:
         self._clock = clock
         self._start = clock.monotonic()
-        self._whole = float("inf") if seconds is None else seconds - min(longest_call, seconds / 5)
+        self._whole = max(seconds - reserve, 0.0)
 
     def left(self, kept_back: float = 0.0) -> bool:
         """Tell whether work may still be started when a part of the time is kept back."""
@@ -40,7 +40,11 @@ class Deadline:
 
 
 class Applied:
-    """What became of the planned actions, each exactly once."""
+    """What became of the planned actions, each exactly once.
+
+    `begun` has the ids of new snapshots; of the disks in `unknown` nobody can tell whether there
+    is one.
+    """
 
     def __init__(self) -> None:
         self.creations: list[Done] = []
@@ -48,11 +52,14 @@ class Applied:
         self.failures: list[Failure] = []
         self.deferred: list[Deferred] = []
         self.created_disks: set[str] = set()
+        self.begun: dict[Disk, str] = {}
+        self.unknown: set[Disk] = set()
 
     def created(self, create: Create, snapshot: str) -> None:
         """Account for a snapshot that was begun; planned ones have no id yet."""
         disk = create.disk.id
         self.created_disks.add(disk)
+        self.begun[create.disk] = snapshot
         self.creations.append(
             Done(
                 disk=disk,
@@ -102,18 +109,36 @@ def foresee(plan: Plan) -> Applied:
     return applied
 
 
-def apply(plan: Plan, provider: Provider, deadline: Deadline, workers: int) -> Applied:
-    """Carry out a plan with so many calls under way at once; never wait for completion."""
-    applied = Applied()
-    creator = _Creator(provider, deadline, FOR_DELETIONS if plan.deletes else 0.0)
+def apply(
+    plan: Plan,
+    provider: Provider,
+    deadline: Deadline,
+    workers: int,
+    barred: Mapping[tuple[Action, str], str] | None = None,
+) -> Applied:
+    """Carry out a plan; never wait for completion.
+
+    Args:
+        plan: what to do.
+        provider: does it.
+        deadline: after which nothing more is begun.
+        workers: calls under way at once.
+        barred: why nothing may be created, or deleted, in a scope any more.
+    """
+    applied, barred = Applied(), barred or {}
+    creator = _Creator(provider, deadline, FOR_DELETIONS if plan.deletes else 0.0, barred)
     for create, made in _each(creator.create, plan.creates, workers):
         if isinstance(made, Snapshot):
             applied.created(create, made.id)
             log.info("created %s of %s: %s", made.id, create.disk.id, create.reason)
         else:
+            if isinstance(made, Unanswered):
+                applied.unknown.add(create.disk)
             applied.missed("create", create.disk.id, "", made)
 
     def remove(delete: Delete) -> None:
+        if why := barred.get(("delete", delete.snapshot.disk.scope)):
+            raise NextPass(why)
         if not deadline.left():
             raise NextPass("the pass ran out of time")
         provider.delete(delete.snapshot)
@@ -131,12 +156,20 @@ def apply(plan: Plan, provider: Provider, deadline: Deadline, workers: int) -> A
 class _Creator:
     """Creates in time, and nothing more in a scope that is full."""
 
-    def __init__(self, provider: Provider, deadline: Deadline, kept_back: float) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        deadline: Deadline,
+        kept_back: float,
+        barred: Mapping[tuple[Action, str], str],
+    ) -> None:
         self._provider, self._deadline, self._kept_back = provider, deadline, kept_back
-        self._full: dict[str, str] = {}
+        self._barred, self._full = barred, dict[str, str]()
 
     def create(self, create: Create) -> Snapshot:
         scope = create.disk.scope
+        if why := self._barred.get(("create", scope)):
+            raise NextPass(why)
         if scope in self._full:
             raise NextPass(f"{scope} takes no more snapshots: {self._full[scope]}")
         if not self._deadline.left(self._kept_back):
@@ -162,7 +195,7 @@ def _each(
             # A defect on the way of one disk must not cost the others their snapshots. The text
             # of an unknown error might carry anything, so that only the log has it.
             log.exception("unexpected error")
-            return DiskFailed("unexpected error, see the log", type(error).__name__)
+            return Unanswered("unexpected error, see the log", type(error).__name__)
 
     if workers == 1 or len(items) < 2:
         yield from ((item, attempt(item)) for item in items)

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from shared.actions import Create
+from shared.due import words
 from shared.errors import SnapshotsError
+from shared.mirror import Mirror
 from shared.model import Rule
 from shared.plan import group_rules
 from shared.ports import Check
@@ -22,6 +24,8 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
     yield ports.provider.credentials()
     access = list(ports.source.check())
     yield from access
+    if ports.shelf and ports.source.live:
+        yield from _mirror(ports.shelf.mirror)
     if not all(result.ok for result in access):
         return
     try:
@@ -31,6 +35,20 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
         return
     yield from _rules(outcome)
     yield from _permissions(outcome, ports)
+
+
+def _mirror(mirror: Mirror) -> Iterable[Check]:
+    """Try the mirror behind the cluster, which the first pass writes."""
+    try:
+        copy = mirror.load()
+        if copy is None:
+            yield Check("mirror", True, f"{mirror.url} is not there yet: the next pass writes it")
+            return
+        count = mirror.objects(copy).count()
+    except SnapshotsError as error:
+        yield Check("mirror", False, str(error))
+    else:
+        yield Check("mirror", True, f"{mirror.url}: {count} objects, {words(copy.age)} old")
 
 
 def _rules(outcome: Outcome) -> Iterable[Check]:

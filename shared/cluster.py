@@ -5,6 +5,7 @@ TLS and credentials are used: pages come as bytes and are decoded to the fields 
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ from shared.ports import Check
 PAGE = 500
 #: Seconds to connect, and to wait for one page.
 TIMEOUT = (5, 15)
+#: Seconds that a whole read may take before the mirror serves, or the pass fails; 20,000 volumes
+#: take some ten.
+BUDGET = 90.0
 #: Listings that expire on the way (410 Gone) are begun again so many times.
 RESTARTS = 3
 
@@ -70,10 +74,13 @@ class Cluster:
     the one after a failure, and raises ClusterError where there is no way in.
     """
 
+    live = True
+
     def __init__(self, connect: Callable[[], Any], hints: Hints | None = None) -> None:
         self._connect = connect
         self._hints = hints or Hints()
         self._client: Any = None
+        self._until = float("inf")
 
     def read(self) -> Objects:
         """Read all objects, in pages; a missing CRD is no SnapshotRules."""
@@ -85,7 +92,7 @@ class Cluster:
             raise
 
     def _read(self) -> Objects:
-        objects = Objects("cluster")
+        objects, self._until = Objects("cluster"), time.monotonic() + BUDGET
         for kind, path, resource in RESOURCES:
             try:
                 objects.add(kind, self._list(path, resource))
@@ -94,10 +101,12 @@ class Cluster:
                     raise ClusterError(
                         f"{self._host()} is no Kubernetes API: it does not know {path}"
                     ) from None
+                objects.no_crd = True
         return objects
 
     def check(self) -> Iterable[Check]:
         """Ask for one object of each resource."""
+        self._until = time.monotonic() + BUDGET
         for _, path, resource in RESOURCES:
             name = f"list {resource}"
             try:
@@ -158,6 +167,10 @@ class Cluster:
 
         if self._client is None:
             self._client = self._connect()
+        if time.monotonic() > self._until:
+            raise ClusterError(
+                f"the API at {self._host()} is too slow: reading it took over {BUDGET:.0f} s"
+            )
         request = self._client.param_serialize(
             "GET",
             path,

@@ -37,6 +37,14 @@ class ClusterError(PassError):
     """The cluster's API did not give the objects; the text says what to do."""
 
 
+class BucketError(SnapshotsError):
+    """The bucket did not do what it was asked; the text says what to do."""
+
+
+class Conflict(BucketError):
+    """Somebody else has written the object meanwhile."""
+
+
 class ProviderError(SnapshotsError):
     """A call to the cloud failed; its subclasses say what follows. `code` is the cloud's own."""
 

@@ -5,9 +5,11 @@ snapshots, snapshots from the future, the two-key rule and the hold for mistakes
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
+
+import msgspec
 
 from shared.actions import Delete, Hold, HoldCause
 from shared.deltas import Deltas, parse
@@ -17,6 +19,9 @@ from shared.labels import SEPARATOR
 from shared.model import Snapshot
 from shared.policy import CLOCK_SKEW, Policy
 from shared.retention import CONFIRM_LIMIT, Retention, confirm, retain
+
+#: Failed snapshots stay as long, to be seen, and to slow down a disk that always fails.
+FAILED_AFTER = timedelta(days=1)
 
 
 class Expiry(NamedTuple):
@@ -60,15 +65,83 @@ def expire(
         unconfirmed, blocked = _two_keys(retentions, rules, history.anchor)
     held = {} if blocked else _mistakes(gone, history, rules, policy)
     longest = max(rules, key=lambda d: d.resolve(history.anchor)[-1])
+    causes = {s.id: blocked or held.get(s.id) for s in gone}
+    _decide(gone, causes, longest, history.anchor, unconfirmed, expiry)
+    return expiry
+
+
+def _decide(
+    gone: Iterable[Snapshot],
+    causes: Mapping[str, tuple[HoldCause, str] | None],
+    deltas: Deltas,
+    anchor: datetime,
+    unconfirmed: bool,
+    expiry: Expiry,
+    what: str = "",
+) -> None:
+    """Delete what goes, or hold what has a cause to be held."""
     for snapshot in gone:
-        cause = blocked or held.get(snapshot.id)
-        why = _why(snapshot, longest, history.anchor)
+        cause = causes[snapshot.id]
+        why = what + _why(snapshot, deltas, anchor)
         if cause:
             reason = f"{cause[1]} (would go: {why})"
             expiry.holds.append(Hold(snapshot=snapshot, cause=cause[0], reason=reason))
         else:
             expiry.deletes.append(Delete(snapshot=snapshot, reason=why, unconfirmed=unconfirmed))
+
+
+def expire_orphans(
+    snapshots: Iterable[Snapshot],
+    now: datetime,
+    policy: Policy,
+    blocked: tuple[HoldCause, str] | None = None,
+) -> Expiry:
+    """Decide over this cluster's snapshots of a disk that no rule covers any more.
+
+    Each goes by the deltas that it bears itself, as if one more snapshot were made now; one that
+    bears none stays, and so does the newest.
+    """
+    expiry = Expiry([], [], Counter())
+    history = _History(snapshots, now, policy)
+    if not history.counted:
+        return expiry
+    newest = history.counted[-1]
+    next_one = msgspec.structs.replace(newest, id="next", started=max(now, newest.started))
+    for text in {s.deltas for s in history.counted}:
+        lists = parse_borne(text)
+        if not lists:
+            continue
+        virtual = [retain([*history.counted, next_one], d.resolve(next_one.started)) for d in lists]
+        kept = set().union(*(retention.kept_ids() for retention in virtual))
+        gone = [
+            s
+            for s in history.counted
+            if s.deltas == text
+            and s is not newest
+            and s.id not in kept
+            and not policy.labels.kept(s, now)
+        ]
+        unconfirmed, cause = False, blocked
+        if gone and cause is None:
+            unconfirmed, cause = _two_keys(virtual, lists, next_one.started)
+        longest = max(lists, key=lambda d: d.resolve(next_one.started)[-1])
+        _decide(gone, dict.fromkeys((s.id for s in gone), cause), longest, next_one.started,
+                unconfirmed, expiry, "orphan, ")  # fmt: skip
     return expiry
+
+
+def expire_failed(
+    snapshots: Iterable[Snapshot], interval: timedelta, now: datetime, policy: Policy
+) -> list[Delete]:
+    """Remove failed snapshots after a day; not before the interval in which they still count."""
+    return [
+        Delete(snapshot=s, reason=f"failed {words(now - s.started)} ago; no backup")
+        for s in snapshots
+        if s.state == "failed"
+        and now - s.started > max(FAILED_AFTER, interval)
+        and policy.labels.owner(s) != "other"
+        and not policy.labels.kept(s, now)
+    ]
 
 
 class _History:

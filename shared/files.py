@@ -18,6 +18,8 @@ class RulesFile:
     Implements `ports.RulesSource`. Lists, single objects and several YAML documents will do.
     """
 
+    live = False
+
     def __init__(self, path: str) -> None:
         self._path = path
         self._name = "standard input" if path == "-" else path or "the file without a name"

@@ -1,4 +1,4 @@
-"""The dead man's switch: one GET that says that all is well."""
+"""GETs at the end of a pass: the dead man's switch, and the one that says that snapshots exist."""
 
 import http.client
 import logging
@@ -14,17 +14,23 @@ TIMEOUT = 5
 
 
 def beat(url: str, report: Report) -> None:
-    """Send the heartbeat of a pass that did its work and found nothing overdue.
-
-    A heartbeat that cannot be sent never fails a pass. Its URL is a secret, and never logged.
-    """
+    """Send the heartbeat of a pass that did its work and found nothing overdue."""
     done = report.mode == "reconcile" and report.outcome == "completed"
-    if not url or not done or report.summary.overdue:
+    if done and not report.summary.overdue:
+        send("HEARTBEAT_URL", url)
+
+
+def send(setting: str, url: str) -> None:
+    """Send a GET to what a setting names, if anything; log whether it was answered.
+
+    One that cannot be sent never fails a pass. Its URL is a secret, and never logged.
+    """
+    if not url:
         return
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT):  # noqa: S310 - settings allow http only
-            log.info("sent the heartbeat")
+            log.info("sent a GET to %s", setting)
     except urllib.error.HTTPError as error:
-        log.warning("HEARTBEAT_URL answered %d", error.code)
+        log.warning("%s answered %d", setting, error.code)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        log.warning("HEARTBEAT_URL cannot be reached: %s", type(error).__name__)
+        log.warning("%s cannot be reached: %s", setting, type(error).__name__)

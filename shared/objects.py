@@ -5,6 +5,8 @@ Objects are decoded one by one, so that a malformed one is one problem and never
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +24,7 @@ DEPTH = 100
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class Metadata(msgspec.Struct, frozen=True):
+class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
     """`metadata` of any object."""
 
     name: str
@@ -32,26 +34,26 @@ class Metadata(msgspec.Struct, frozen=True):
     annotations: dict[str, str] | None = None
 
 
-class CSI(msgspec.Struct, frozen=True, rename="camel"):
+class CSI(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """`spec.csi` of a PersistentVolume."""
 
     driver: str
     volume_handle: str
 
 
-class AWSElasticBlockStore(msgspec.Struct, frozen=True):
+class AWSElasticBlockStore(msgspec.Struct, frozen=True, omit_defaults=True):
     """The in-tree EBS volume."""
 
     volume_id: str = msgspec.field(name="volumeID")
 
 
-class GCEPersistentDisk(msgspec.Struct, frozen=True, rename="camel"):
+class GCEPersistentDisk(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """The in-tree persistent disk."""
 
     pd_name: str
 
 
-class ClaimRef(msgspec.Struct, frozen=True):
+class ClaimRef(msgspec.Struct, frozen=True, omit_defaults=True):
     """The claim that a volume says it is bound to; the cluster's controller writes it."""
 
     namespace: str = ""
@@ -59,7 +61,7 @@ class ClaimRef(msgspec.Struct, frozen=True):
     uid: str = ""
 
 
-class Expression(msgspec.Struct, frozen=True):
+class Expression(msgspec.Struct, frozen=True, omit_defaults=True):
     """One requirement of a node selector term."""
 
     key: str
@@ -67,25 +69,25 @@ class Expression(msgspec.Struct, frozen=True):
     values: tuple[str, ...] = ()
 
 
-class Term(msgspec.Struct, frozen=True, rename="camel"):
+class Term(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """A node selector term."""
 
     match_expressions: tuple[Expression, ...] = ()
 
 
-class NodeSelector(msgspec.Struct, frozen=True, rename="camel"):
+class NodeSelector(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """`required` of a node affinity."""
 
     node_selector_terms: tuple[Term, ...] = ()
 
 
-class NodeAffinity(msgspec.Struct, frozen=True):
+class NodeAffinity(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a volume can be used."""
 
     required: NodeSelector | None = None
 
 
-class VolumeSpec(msgspec.Struct, frozen=True, rename="camel"):
+class VolumeSpec(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """`spec` of a PersistentVolume."""
 
     csi: CSI | None = None
@@ -93,9 +95,14 @@ class VolumeSpec(msgspec.Struct, frozen=True, rename="camel"):
     gce_persistent_disk: GCEPersistentDisk | None = None
     claim_ref: ClaimRef | None = None
     node_affinity: NodeAffinity | None = None
+    # What restore reads; nobody's rule depends on it, so that it may be anything.
+    access_modes: Any = None
+    capacity: Any = None
+    storage_class_name: Any = None
+    volume_mode: Any = None
 
 
-class PersistentVolume(msgspec.Struct, frozen=True):
+class PersistentVolume(msgspec.Struct, frozen=True, omit_defaults=True):
     """A PersistentVolume."""
 
     metadata: Metadata
@@ -115,20 +122,24 @@ class PersistentVolume(msgspec.Struct, frozen=True):
         return found
 
 
-class ClaimSpec(msgspec.Struct, frozen=True, rename="camel"):
+class ClaimSpec(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """`spec` of a PersistentVolumeClaim."""
 
     volume_name: str = ""
+    access_modes: Any = None
+    resources: Any = None
+    storage_class_name: Any = None
+    volume_mode: Any = None
 
 
-class PersistentVolumeClaim(msgspec.Struct, frozen=True):
+class PersistentVolumeClaim(msgspec.Struct, frozen=True, omit_defaults=True):
     """A PersistentVolumeClaim."""
 
     metadata: Metadata
     spec: ClaimSpec = ClaimSpec()
 
 
-class SnapshotRule(msgspec.Struct, frozen=True):
+class SnapshotRule(msgspec.Struct, frozen=True, omit_defaults=True):
     """A SnapshotRule. Upstream's CRD had no schema, so its spec may be anything."""
 
     metadata: Metadata
@@ -144,7 +155,8 @@ KINDS: dict[str, type[Object]] = {
 class Objects(msgspec.Struct):
     """All objects of one read, with a problem for each that could not be decoded.
 
-    `read_from` says where they were read, for the report.
+    `read_from` says where they were read, for the report; `age` is that of a mirror. `no_crd`
+    tells that the API knows no SnapshotRules; `foreign` counts the objects of other kinds.
     """
 
     read_from: str
@@ -152,10 +164,22 @@ class Objects(msgspec.Struct):
     claims: list[PersistentVolumeClaim] = []
     rules: list[SnapshotRule] = []
     problems: list[Problem] = []
+    age: timedelta | None = None
+    no_crd: bool = False
+    foreign: int = 0
+
+    def all(self) -> Iterable[Object]:
+        """Give all that could be decoded."""
+        return chain(self.volumes, self.claims, self.rules)
+
+    def count(self) -> int:
+        """Count what there is of our kinds, readable or not."""
+        return len(self.volumes) + len(self.claims) + len(self.rules) + len(self.problems)
 
     def add(self, kind: str, items: Iterable[msgspec.Raw | bytes]) -> None:
         """Decode items of one kind; other kinds are passed over."""
         if kind not in KINDS:
+            self.foreign += 1
             return
         lists: tuple[list[Any], ...] = (self.volumes, self.claims, self.rules)
         target = dict(zip(KINDS, lists, strict=True))[kind]

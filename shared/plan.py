@@ -2,16 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 import msgspec
 
-from shared.actions import Create, Delete, DiskPlan, Hold, HoldCause, Orphans, Plan, Wait
+from shared.actions import Began, Create, Delete, DiskPlan, Hold, HoldCause, Orphans, Plan, Wait
 from shared.broken import broken_disks, last_known
 from shared.deltas import parse
-from shared.due import Due, is_due
-from shared.expiry import expire
+from shared.due import Due, is_due, words
+from shared.expiry import Expiry, expire, expire_failed, expire_orphans
 from shared.labels import snapshot_name
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source
 from shared.policy import CLOCK_SKEW, Policy
@@ -25,6 +25,8 @@ def plan(
     policy: Policy,
     *,
     incomplete: Mapping[str, str] | None = None,
+    unleased: Mapping[str, str] | None = None,
+    began: Mapping[Disk, Began] | None = None,
     only: Only | None = None,
 ) -> Plan:
     """Plan a pass.
@@ -35,9 +37,14 @@ def plan(
         now: aware, UTC.
         policy: what else decides.
         incomplete: the scopes whose listing may lack snapshots, with why.
+        unleased: the scopes whose lease could be neither taken nor refused, with why.
+        began: what is remembered of creations that the listings may not show yet.
         only: the selection; None selects everything.
     """
-    return _Planner(ruleset, snapshots, now, policy, incomplete or {}, only or Only()).plan()
+    planner = _Planner(ruleset, snapshots, now, policy, only or Only())
+    planner.incomplete, planner.unleased = incomplete or {}, unleased or {}
+    planner.began = began or {}
+    return planner.plan()
 
 
 def group_rules(rules: Iterable[Rule]) -> dict[Disk, list[Rule]]:
@@ -49,17 +56,19 @@ def group_rules(rules: Iterable[Rule]) -> dict[Disk, list[Rule]]:
 
 
 class _Planner:
+    incomplete: Mapping[str, str]
+    unleased: Mapping[str, str]
+    began: Mapping[Disk, Began]
+
     def __init__(
         self,
         ruleset: RuleSet,
         snapshots: Iterable[Snapshot],
         now: datetime,
         policy: Policy,
-        incomplete: Mapping[str, str],
         only: Only,
     ) -> None:
-        self.ruleset, self.now, self.policy = ruleset, now, policy
-        self.incomplete, self.only = incomplete, only
+        self.ruleset, self.now, self.policy, self.only = ruleset, now, policy, only
         self.histories = _by_disk(snapshots, policy)
         self.rules = group_rules(ruleset.rules)
         self.broken = broken_disks(ruleset, self.histories, self.rules, policy.labels)
@@ -68,6 +77,7 @@ class _Planner:
         self.holds: list[Hold] = []
         self.waits: list[Wait] = []
         self.disks: list[DiskPlan] = []
+        self.orphans: list[Orphans] = []
         self.problems = list(ruleset.problems)
 
     def plan(self) -> Plan:
@@ -75,6 +85,10 @@ class _Planner:
         selected = [d for d in sorted(covered) if self.only.selects(d, self.rules.get(d, ()))]
         for disk in selected:
             self._disk(disk)
+        if self.only.whole_scopes():
+            for disk in sorted(self.histories.keys() - covered):
+                if self.only.scope(disk.scope):
+                    self._orphan(disk)
         self._warn_of_circumstances(bool(selected))
         self.creates.sort(key=lambda pair: (-_urgency(pair[0]), pair[0].disk))
         self.deletes.sort(key=lambda d: (d.snapshot.started, d.snapshot.id))
@@ -85,7 +99,7 @@ class _Planner:
             holds=tuple(self.holds),
             waits=tuple(self.waits),
             disks=tuple(self.disks),
-            orphans=tuple(self._orphans(covered)),
+            orphans=tuple(self.orphans),
             problems=tuple(self.problems),
             skipped=self.ruleset.skipped,
             rules=sum(len(self.rules.get(disk, ())) for disk in selected),
@@ -102,11 +116,16 @@ class _Planner:
             self.disks.append(_account(disk, history))
             return
         lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
-        due = is_due(history, lists, self.now, self.policy.period)
+        due = is_due(history, lists, self.now, self.policy.period, self.began.get(disk))
         self._due(disk, due, rules)
-        expiry = expire(history, lists, self.now, self.policy, self._blocked(disk, problem))
+        blocked = self._blocked(disk, problem)
+        expiry = expire(history, lists, self.now, self.policy, blocked)
         self.deletes += expiry.deletes
         self.holds += expiry.holds
+        failed = []
+        if not blocked:
+            failed = expire_failed(history, due.interval, self.now, self.policy)
+        self.deletes += failed
         self.disks.append(
             msgspec.structs.replace(
                 _account(disk, history),
@@ -119,6 +138,7 @@ class _Planner:
                 late=due.late,
                 kept=dict(expiry.kept),
                 deletes=len(expiry.deletes),
+                removed=len(failed),
                 holds=len(expiry.holds),
             )
         )
@@ -141,6 +161,7 @@ class _Planner:
             rules=tuple(dict.fromkeys(rule.name for rule in ordered)),
             overdue=due.overdue,
             reason=due.reason,
+            spacing=due.spacing,
         )
         self.creates.append((create, ordered))
 
@@ -149,9 +170,44 @@ class _Planner:
             return "rules-not-current", self.policy.no_deletions
         if disk.scope in self.incomplete:
             return "incomplete-listing", self._incomplete(disk)
+        if disk.scope in self.unleased:
+            return "no-lease", self.unleased[disk.scope]
         if problem:
             return "rule-problem", f"{problem.source} has a problem: {problem.message}"
         return None
+
+    def _orphan(self, disk: Disk) -> None:
+        """Account for a disk that no rule covers any more, and let go what is to go."""
+        ours = [s for s in self.histories[disk] if self.policy.labels.owner(s) == "this"]
+        if not ours:
+            return
+        newest, grace = ours[-1].started, self.policy.orphan_grace
+        age = max(self.now - newest, timedelta(0))
+        blocked = self._blocked(disk, None)
+        expiry = Expiry([], [], Counter())
+        if grace is None:
+            reason = "kept; ORPHANS=expire would let them go by the deltas that they bear"
+        elif age < grace:
+            reason = f"kept; they begin to expire in {words(grace - age)}"
+        else:
+            reason = "expire by the deltas that they bear, the newest never"
+            expiry = expire_orphans(ours, self.now, self.policy, blocked)
+            if not blocked:
+                failed = expire_failed(ours, timedelta(0), self.now, self.policy)
+                expiry.deletes.extend(failed)
+        self.deletes += expiry.deletes
+        self.holds += expiry.holds
+        self.orphans.append(
+            Orphans(
+                disk=disk,
+                count=len(ours),
+                newest=newest,
+                age=age,
+                deletes=len(expiry.deletes),
+                holds=len(expiry.holds),
+                reason=reason,
+            )
+        )
 
     def _incomplete(self, disk: Disk) -> str:
         return f"the listing of {disk.scope} is incomplete: {self.incomplete[disk.scope]}"
@@ -223,15 +279,6 @@ class _Planner:
                 labels=labels.for_snapshot(chosen, rules),
                 description=labels.description(chosen, rules),
             )
-
-    def _orphans(self, covered: Iterable[Disk]) -> Iterable[Orphans]:
-        if not self.only.whole_scopes():
-            return
-        covered = set(covered)
-        for disk in sorted(self.histories.keys() - covered):
-            ours = [s for s in self.histories[disk] if self.policy.labels.owner(s) == "this"]
-            if ours and self.only.scope(disk.scope):
-                yield Orphans(disk=disk, count=len(ours), newest=ours[-1].started)
 
 
 def _by_disk(snapshots: Iterable[Snapshot], policy: Policy) -> dict[Disk, list[Snapshot]]:

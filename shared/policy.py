@@ -11,14 +11,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Settings and circumstances of one pass, as far as they decide anything.
 
     `period` is the scheduler's; `max_expire` is how many snapshots that their own deltas would
-    keep one pass may delete of one disk. `no_deletions` says why nothing may be deleted in this
-    pass; empty allows deletions.
+    keep one pass may delete of one disk. `orphan_grace` is how long after its newest snapshot a
+    disk's orphans begin to expire; None keeps them for ever. `no_deletions` says why nothing may
+    be deleted in this pass; empty allows deletions.
     """
 
     labels: Labels
     period: timedelta = timedelta(minutes=5)
     time_format: str = "%d%m%y-%H%M%S"
     max_expire: int = 5
+    orphan_grace: timedelta | None = None
     allow_mass_expiry: bool = False
     no_deletions: str = ""
 

@@ -1,7 +1,7 @@
 """The protocols between the core and the world."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -32,8 +32,52 @@ class Check(NamedTuple):
     hint: str = ""
 
 
+class Stored(NamedTuple):
+    """An object of a bucket.
+
+    `version` changes with every write and means nothing else. `age` is the time since the last
+    write, by the store's own clock where it tells it; never negative.
+    """
+
+    data: bytes
+    version: str
+    age: timedelta
+
+
+class Bucket(Protocol):
+    """Where the mirror lies, and beside it the little that is remembered between passes.
+
+    Its methods are called from one thread at a time.
+    """
+
+    def get(self, name: str) -> Stored | None:
+        """Read an object; None where there is none.
+
+        Raises:
+            BucketError: where that cannot be told.
+        """
+
+    def put(self, name: str, data: bytes, expected: str | None) -> str:
+        """Write an object whole or not at all, and give its new version.
+
+        Args:
+            name: of the object, such as `demo/rules.json`.
+            data: all of it.
+            expected: the version that is to be replaced, empty for no object; None for whatever
+                is there.
+
+        Raises:
+            Conflict: where another version is there. A store's client that repeats a write whose
+                answer was lost may be told so of its own.
+            BucketError: where it may or may not be written.
+        """
+
+
 class RulesSource(Protocol):
     """Where the objects come from that rules are read from."""
+
+    live: bool
+    """Whether it is the cluster itself, which the mirror is written from and stands behind."""
 
     def read(self) -> Objects:
         """Read all objects.

@@ -1,31 +1,41 @@
 """One pass: read rules, list snapshots, plan, apply, report."""
 
+import gzip
 import logging
 import time
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
+
 from shared.actions import Plan
 from shared.answer import answer
-from shared.apply import Deadline, apply, foresee
-from shared.errors import PassError
-from shared.heartbeat import beat
+from shared.apply import Applied, Deadline, apply, foresee
+from shared.errors import BucketError, PassError
+from shared.heartbeat import beat, send
 from shared.labels import Encoding, Labels
-from shared.model import RuleSet
+from shared.leases import Held
+from shared.model import RuleSet, Snapshot
 from shared.places import disks_of, relocate, scopes_of
 from shared.plan import plan
 from shared.policy import Policy
 from shared.ports import Clock, Listing, Provider, RulesSource
+from shared.reading import PATIENCE, Reader, Reading
 from shared.report import Report
 from shared.request import Request
 from shared.rules import Options, read_rules
 from shared.settings import Settings
+from shared.shelf import Shelf
+from shared.state import Leases
 
 log = logging.getLogger(__name__)
 
 #: Calls under way at once, over all scopes.
 WORKERS = 8
+#: Seconds that the end of a pass is given, for the writes to the bucket.
+CLOSING = 20.0
 
 
 class SystemClock:
@@ -41,7 +51,11 @@ class SystemClock:
 
 
 class Ports(NamedTuple):
-    """The world of one pass. `scopes` are listed beside those that rules name."""
+    """The world of one pass.
+
+    `source` is where rules are read from; on `shelf` stands the mirror, and beside it lie leases
+    and reports. `scopes` are listed beside those that rules name.
+    """
 
     source: RulesSource
     provider: Provider
@@ -49,6 +63,7 @@ class Ports(NamedTuple):
     clock: Clock = SystemClock()
     scopes: Sequence[str] = ()
     workers: int = WORKERS
+    shelf: Shelf | None = None
 
 
 class Outcome(NamedTuple):
@@ -68,47 +83,143 @@ def run(
         request: what the invocation asks for.
         settings: what the environment configures.
         ports: the world.
-        seconds: until the deadline; None is no deadline.
+        seconds: until the deadline; None is PASS_DEADLINE.
 
     Raises:
         PassError: where the pass cannot do its work; some disks failing is no such thing.
     """
-    started = ports.clock.now()
-    deadline = Deadline(ports.clock, seconds, ports.provider.longest_call)
-    ruleset = _read(settings, ports)
-    scopes = [s for s in scopes_of(ruleset, ports.scopes) if request.only.scope(s)]
-    listings = _list(ports.provider, scopes)
-    planned = plan(
-        ruleset,
-        [snapshot for listing in listings for snapshot in listing.snapshots],
-        ports.clock.now(),
-        policy_of(settings, ports.labels, request),
-        incomplete={x.scope: x.error or "cut short" for x in listings if not x.complete},
-        only=request.only,
-    )
-    log.info(
-        "planned %d creations, %d deletions, %d held",
-        len(planned.creates), len(planned.deletes), len(planned.holds),
-    )  # fmt: skip
-    applied = (
-        foresee(planned)
-        if request.mode == "plan"
-        else apply(planned, ports.provider, deadline, ports.workers)
-    )
-    report = answer(
-        mode=request.mode,
-        provider=ports.provider.name,
-        cluster=ports.labels.cluster,
-        read_from=ruleset.read_from,
-        started=started,
-        finished=ports.clock.now(),
-        listings=listings,
-        plan=planned,
-        applied=applied,
-    )
-    if request.only.whole_scopes():
-        beat(settings.heartbeat_url, report)
-    return Outcome(report, planned, ruleset)
+    return _Pass(request, settings, ports, seconds).run()
+
+
+class _Pass:
+    def __init__(
+        self, request: Request, settings: Settings, ports: Ports, seconds: float | None
+    ) -> None:
+        self.id = str(uuid.uuid4())
+        self.request, self.settings, self.ports = request, settings, ports
+        self.started = ports.clock.now()
+        self.seconds = settings.pass_deadline.total_seconds() if seconds is None else seconds
+        longest = ports.provider.longest_call
+        self.deadline = Deadline(ports.clock, self.seconds, longest + CLOSING)
+        self.changing = request.mode == "reconcile"
+        self.held = Held()
+
+    def run(self) -> Outcome:
+        reading = self._read()
+        named = scopes_of(reading.ruleset, self.ports.scopes)
+        scopes = [scope for scope in named if self.request.only.scope(scope)]
+        self._take(scopes)
+        mine = [scope for scope in scopes if scope not in self.held.skipped]
+        try:
+            return self._in_scopes(reading, mine)
+        except BaseException:
+            self.held.release((), Applied(), (), self.ports.clock.now())
+            raise
+
+    def _in_scopes(self, reading: Reading, scopes: list[str]) -> Outcome:
+        """Run the pass in the scopes that no other pass holds."""
+        ports = self.ports
+        listings = _list(ports.provider, scopes)
+        listed = [snapshot for listing in listings for snapshot in listing.snapshots]
+        planned = self._plan(reading, listings, listed)
+        log.info(
+            "planned %d creations, %d deletions, %d held",
+            len(planned.creates), len(planned.deletes), len(planned.holds),
+        )  # fmt: skip
+        applied, completed = self._apply(planned, listed), 0
+        if self.changing:
+            now = ports.clock.now()
+            completed = self.held.release(planned.creates, applied, listed, now)
+        report = answer(
+            pass_id=self.id,
+            mode=self.request.mode,
+            provider=ports.provider.name,
+            cluster=ports.labels.cluster,
+            reading=reading,
+            started=self.started,
+            finished=ports.clock.now(),
+            listings=listings,
+            skipped=sorted(self.held.skipped),
+            plan=planned,
+            applied=applied,
+        )
+        if self.changing:
+            self._tell(report, completed)
+        return Outcome(report.cut(), planned, reading.ruleset)
+
+    def _read(self) -> Reading:
+        ports, settings, shelf = self.ports, self.settings, self.ports.shelf
+        options = Options(
+            deltas_annotation_key=settings.deltas_annotation_key,
+            use_claim_name=settings.use_claim_name,
+            disk_rule_namespaces=settings.disk_rule_namespaces,
+        )
+        reading = Reader(
+            ports.source,
+            shelf if shelf and ports.source.live else None,
+            lambda objects: read_rules(objects, ports.provider.volumes, options),
+            max_age=settings.mirror_max_age,
+            lapse=3 * settings.schedule_period + PATIENCE,
+            writing=self.changing,
+        ).read()
+        ruleset = reading.ruleset
+        ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
+        log.info(
+            "rules from %s: %d, with %d problems",
+            ruleset.read_from, len(ruleset.rules), len(ruleset.problems),
+        )  # fmt: skip
+        return reading._replace(ruleset=ruleset)
+
+    def _take(self, scopes: Sequence[str]) -> None:
+        ports, shelf = self.ports, self.ports.shelf
+        if shelf is None:
+            return
+        leases = Leases(shelf.bucket, shelf.folder, self.id)
+        if self.changing:
+            seconds = self.seconds + ports.provider.longest_call
+            self.held.take(leases, ports.provider.name, scopes, seconds)
+        else:
+            self.held.peek(leases, ports.provider.name, scopes)
+
+    def _plan(
+        self, reading: Reading, listings: Sequence[Listing], listed: Sequence[Snapshot]
+    ) -> Plan:
+        now, only = self.ports.clock.now(), self.request.only
+        if self.held.skipped:
+            if not listings:
+                return Plan(now=now)
+            only = msgspec.structs.replace(only, scopes=tuple(x.scope for x in listings))
+        return plan(
+            reading.ruleset,
+            listed,
+            now,
+            policy_of(self.settings, self.ports.labels, self.request, reading.no_deletions),
+            incomplete={x.scope: x.error or "cut short" for x in listings if not x.complete},
+            unleased=self.held.failed,
+            began=self.held.began,
+            only=only,
+        )
+
+    def _apply(self, planned: Plan, listed: Sequence[Snapshot]) -> Applied:
+        if not self.changing:
+            return foresee(planned)
+        ports = self.ports
+        barred = self.held.record(planned.creates, ports.clock.now())
+        return apply(planned, ports.provider, self.deadline, ports.workers, barred)
+
+    def _tell(self, report: Report, completed: int) -> None:
+        """Leave the whole report in the bucket, and tell the watchers."""
+        shelf, settings = self.ports.shelf, self.settings
+        if shelf and not self.held.failed:
+            name = f"{shelf.folder}/reports/{report.started:%Y/%m/%d/%H%M%S}-{self.id}.json.gz"
+            try:
+                shelf.bucket.put(name, gzip.compress(msgspec.json.encode(report)), None)
+            except BucketError as error:
+                log.error("the report could not be written: %s", error)
+        if completed:
+            send("PING_URL", settings.ping_url)
+        if self.request.only.whole_scopes():
+            beat(settings.heartbeat_url, report)
 
 
 def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:
@@ -122,31 +233,19 @@ def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:
     )
 
 
-def policy_of(settings: Settings, labels: Labels, request: Request) -> Policy:
+def policy_of(
+    settings: Settings, labels: Labels, request: Request, no_deletions: str = ""
+) -> Policy:
     """Give what else the plan goes by."""
     return Policy(
         labels=labels,
         period=settings.schedule_period,
         time_format=settings.snapshot_datetime_format,
+        max_expire=settings.max_expire,
+        orphan_grace=settings.orphan_grace if settings.orphans == "expire" else None,
         allow_mass_expiry=request.allow_mass_expiry,
+        no_deletions=no_deletions,
     )
-
-
-def _read(settings: Settings, ports: Ports) -> RuleSet:
-    options = Options(
-        deltas_annotation_key=settings.deltas_annotation_key,
-        use_claim_name=settings.use_claim_name,
-        disk_rule_namespaces=settings.disk_rule_namespaces,
-    )
-    ruleset = read_rules(ports.source.read(), ports.provider.volumes, options)
-    ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
-    log.info(
-        "rules from %s: %d, with %d problems",
-        ruleset.read_from,
-        len(ruleset.rules),
-        len(ruleset.problems),
-    )  # fmt: skip
-    return ruleset
 
 
 def _list(provider: Provider, scopes: Sequence[str]) -> list[Listing]:

@@ -5,7 +5,7 @@ Whatever is printed is passed as Text, so that no name from the cluster is read 
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from zoneinfo import ZoneInfo
@@ -57,10 +57,14 @@ class _Printer:
 
     def print(self) -> None:
         report = self.report
+        age = ""
+        if report.mirror_age is not None and report.rules_from != "cluster":
+            age = f", {words(timedelta(seconds=report.mirror_age))} old"
         self.console.print(
             Text(
                 f"{report.mode.capitalize()} of cluster {report.cluster or '(no name)'} on "
-                f"{report.provider}, {self._time(report.started)}, rules from {report.rules_from}",
+                f"{report.provider}, {self._time(report.started)}, rules from {report.rules_from}"
+                f"{age}",
                 "bold",
             )
         )
@@ -83,7 +87,7 @@ class _Printer:
         self._rows(
             "Incomplete listings",
             ("Scope", "Why"),
-            ((s.scope, s.error) for s in report.scopes if not s.complete),
+            ((s.scope, s.error) for s in report.scopes if not s.complete and not s.skipped),
         )
         self._rows(
             "Problems",
@@ -91,9 +95,12 @@ class _Printer:
             ((p.severity, str(p.source), p.field, p.value, p.message) for p in report.problems),
         )
         self._rows(
-            "Orphans: no rule covers their disk any more; they are kept",
-            ("Disk", "Snapshots", "Newest"),
-            ((o.disk, str(o.count), self._time(o.newest)) for o in report.orphans),
+            "Orphans: no rule covers their disk any more",
+            ("Disk", "Snapshots", "Newest", "What becomes of them"),
+            (
+                (o.disk, str(o.count), f"{self._time(o.newest)}, {words(o.age)} ago", o.reason)
+                for o in report.orphans
+            ),
         )
         self.console.print(Text(summary(report), "bold"))
 
@@ -159,6 +166,8 @@ class _Printer:
 
 def summary(report: Report) -> str:
     """Say in a sentence what a pass did, or would do."""
+    if report.outcome == "skipped":
+        return "Skipped: another pass is at work. Nothing was changed."
     counts = report.summary
     would = "would be " if report.mode == "plan" else ""
     parts = [
@@ -177,6 +186,9 @@ def summary(report: Report) -> str:
         "of other drivers skipped": counts.skipped,
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
+    skipped = [scope.scope for scope in report.scopes if scope.skipped]
+    if skipped:
+        parts.append(f"{', '.join(skipped)} left to another pass that is at work there")
     if counts.problems:
         parts.append(_count(counts.problems, "problem"))
     ending = "Nothing was changed." if report.mode == "plan" else ""

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -15,16 +15,20 @@ MAX_ENTRIES = 2_000
 #: What all lists may take: a Lambda's answer ends at 6 MB (AWS Lambda, "Quotas").
 MAX_BYTES = 5_000_000
 
-Outcome = Literal["completed", "partial"]
+Outcome = Literal["completed", "partial", "skipped"]
 Action = Literal["create", "delete"]
 
 
 class ScopeReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One listing: how many of our snapshots; where it is incomplete, why."""
+    """One listing: how many of our snapshots; where it is incomplete, why.
+
+    A scope that was `skipped` was not listed, since another pass held its lease.
+    """
 
     scope: str
-    snapshots: int
-    complete: bool
+    snapshots: int = 0
+    complete: bool = True
+    skipped: bool = False
     error: str = ""
 
 
@@ -76,11 +80,16 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
-    """Snapshots of this cluster on a disk that no rule covers any more; they are kept."""
+    """Snapshots of this cluster on a disk that no rule covers any more.
+
+    `age` is the newest's, an ISO 8601 duration; `reason` says what becomes of them.
+    """
 
     disk: str
     count: int
     newest: datetime
+    age: timedelta
+    reason: str
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,10 +122,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass"}):
-    """The answer. `omitted` counts, list by list, the entries that were left out.
+    """The answer.
 
-    Those are the ones beyond the first 2,000, or beyond half as many, and so on, where the whole
-    would be longer than an answer may be.
+    `outcome` is `partial` where some disks failed or could not be listed, and `skipped` where
+    another pass was at work in every scope, so that this one did nothing. `mirror_in_use` tells
+    that the mirror stood in for the cluster, `mirror_age` is its age in seconds where there is
+    one. `omitted` counts, list by list, the entries that were left out: the ones beyond the first
+    2,000, or beyond half as many, and so on, where the whole would be longer than an answer may be.
     """
 
     pass_id: str
@@ -125,6 +137,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     provider: str
     cluster: str
     rules_from: str
+    mirror_in_use: bool = False
+    mirror_age: float | None = None
     outcome: Outcome
     started: datetime
     finished: datetime
@@ -140,15 +154,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     problems: tuple[Problem, ...] = ()
     omitted: dict[str, int] = {}
 
-
-def shortened(lists: dict[str, Sequence[Any]]) -> dict[str, Any]:
-    """Cut each list to what an answer holds and count what is left out: fields of a Report."""
-    limit = MAX_ENTRIES
-    cut = _cut(lists, limit)
-    while len(json.dumps(msgspec.to_builtins(cut))) > MAX_BYTES:
-        limit //= 2
+    def cut(self) -> "Report":
+        """Cut each list to what an answer holds, and count what is left out."""
+        lists: dict[str, Sequence[Any]] = {name: getattr(self, name) for name in LISTS}
+        limit = MAX_ENTRIES
         cut = _cut(lists, limit)
-    return cut
+        while len(json.dumps(msgspec.to_builtins(cut))) > MAX_BYTES:
+            limit //= 2
+            cut = _cut(lists, limit)
+        return msgspec.structs.replace(self, **cut)
+
+
+#: The lists that are cut.
+LISTS = (
+    "creations", "deletions", "failures", "deferred", "holds", "waiting", "orphans", "problems",
+)  # fmt: skip
 
 
 def _cut(lists: dict[str, Sequence[Any]], limit: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from zoneinfo import ZoneInfo
 
 import msgspec
-from isodate import duration_isoformat
+from isodate import duration_isoformat, parse_duration
 from msgspec import Meta
 
 from shared.errors import SettingsError
@@ -101,6 +101,69 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "`spec.persistentVolume`, separated by commas. Default: all."
         ),
     ] = ()
+    rules_from: Annotated[
+        Literal["cluster", "mirror"],
+        Meta(
+            description="`cluster`: rules are read from its API, and from the mirror while that "
+            "cannot be reached. `mirror`: from there only, for clusters that the function cannot "
+            "reach; a CronJob in `manifests/` publishes it."
+        ),
+    ] = "cluster"
+    mirror_url: Annotated[
+        str,
+        Meta(
+            description="The mirror of the rules: `s3://bucket/name.json` on AWS, "
+            "`gs://bucket/name.json` on Google Cloud, or `file:///path/name.json`; compressed "
+            "where the name ends in `.gz`. The lease, what was begun, and full reports lie beside "
+            "it. Without it snapshots stop while the cluster cannot be reached.",
+            pattern=r"^((s3|gs)://[^/\s]+/|file:///)[^\s]*[^/\s]$|^$",
+        ),
+    ] = ""
+    mirror_max_age: Annotated[
+        timedelta,
+        Meta(
+            description="A mirror older than this deletes nothing where it is the only source of "
+            "rules. A mirror that is written by the function is renewed every quarter of it."
+        ),
+    ] = timedelta(days=1)
+    pass_deadline: Annotated[
+        timedelta,
+        Meta(
+            description="How long a pass may take on Google Cloud and on the command line; what "
+            "cannot end in time is left to the next. A Lambda goes by its own time-out."
+        ),
+    ] = timedelta(minutes=8)
+    max_expire: Annotated[
+        int,
+        Meta(
+            description="How many snapshots that the deltas they were made under would still keep "
+            "a pass deletes of one disk; more are held, since a rule may have been mistyped.",
+            ge=0,
+            le=10_000,
+        ),
+    ] = 5
+    orphans: Annotated[
+        Literal["keep", "expire"],
+        Meta(
+            description="What becomes of snapshots of this cluster whose disk no rule covers any "
+            "more. `expire`: they go by the deltas that they bear, the newest never."
+        ),
+    ] = "keep"
+    orphan_grace: Annotated[
+        timedelta,
+        Meta(
+            description="How long after its newest snapshot a disk's orphans begin to expire, "
+            "where `ORPHANS=expire`."
+        ),
+    ] = timedelta(days=30)
+    ping_url: Annotated[
+        str,
+        Meta(
+            description="Gets a GET at the end of a pass that saw snapshots completed which an "
+            "earlier pass began. Needs `MIRROR_URL`.",
+            pattern=r"^(https?://\S+)?$",
+        ),
+    ] = ""
     heartbeat_url: Annotated[
         str,
         Meta(
@@ -129,9 +192,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "KUBE_CONFIG_FILE and KUBE_CONFIG_SECRET are both set, and name perhaps two "
                 "clusters: unset one of them"
             )
-        if not timedelta(minutes=1) <= self.schedule_period <= timedelta(days=31):
-            period = duration_isoformat(self.schedule_period)
-            raise _wrong("SCHEDULE_PERIOD", period, "PT1M to P31D would do")
+        if self.rules_from == "mirror" and not self.mirror_url:
+            raise SettingsError(
+                "RULES_FROM=mirror needs MIRROR_URL, where the mirror lies: "
+                "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json would do"
+            )
+        if self.ping_url and not self.mirror_url:
+            raise SettingsError(
+                "PING_URL needs MIRROR_URL: beside the mirror is remembered what was begun. "
+                "HEARTBEAT_URL works without"
+            )
+        for name, (shortest, longest) in _SPANS.items():
+            span = getattr(self, name.lower())
+            least, most = parse_duration(shortest), parse_duration(longest)
+            if not least <= span <= most:
+                would_do = f"{shortest} to {longest} would do"
+                raise _wrong(name, duration_isoformat(span), would_do)
         try:
             # A system without time zones still knows UTC, which functions run in.
             if self.tz != "UTC":
@@ -194,7 +270,7 @@ def _convert(name: str, text: str, kind: Any) -> Any:
     if get_origin(bare) is tuple:
         raw = [word.strip() for word in text.split(",") if word.strip()]
     elif get_origin(bare) is Literal:
-        raw = text.upper()
+        raw = next((word for word in get_args(bare) if word.lower() == text.lower()), text)
     try:
         return msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -213,9 +289,21 @@ def _wrong(name: str, value: object, would_do: str) -> SettingsError:
     return SettingsError(f"{name}={shown} cannot be used: {would_do}")
 
 
+#: The least and the most of each duration.
+_SPANS = {
+    "SCHEDULE_PERIOD": ("PT1M", "P31D"),
+    "MIRROR_MAX_AGE": ("PT10M", "P31D"),
+    "PASS_DEADLINE": ("PT1M", "PT55M"),
+    "ORPHAN_GRACE": ("PT0S", "P3650D"),
+}
 _KEY = "a letter, then up to 62 lowercase letters, digits, - and _ would do"
 _WOULD_DO: dict[Any, str] = {
     "HEARTBEAT_URL": "a URL such as https://example.com/ping would do",
+    "PING_URL": "a URL such as https://example.com/ping would do",
+    "MIRROR_URL": "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json would do",
+    "MAX_EXPIRE": "a number from 0 to 10000 would do",
+    "RULES_FROM": "cluster or mirror would do",
+    "ORPHANS": "keep or expire would do",
     "KEEP_LABEL": _KEY,
     "KUBE_CONFIG_SECRET": "the name of a secret that holds a kubeconfig would do, not what it "
     "holds",

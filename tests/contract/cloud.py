@@ -113,6 +113,8 @@ class Cloud(Protocol):
 class MemoryRules:
     """The SnapshotRules of a cluster that a test writes; implements `ports.RulesSource`."""
 
+    live = False
+
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._rules: list[SnapshotRule] = []

@@ -98,6 +98,8 @@ class FakeCloud:
 class FakeCluster:
     """Holds objects, or an error instead; implements `ports.RulesSource`."""
 
+    live = True
+
     def __init__(self, *items: dict[str, Any], error: str = "") -> None:
         self.items, self.error = items, error
 

@@ -77,14 +77,14 @@ def test_the_kubeconfigs_name_is_the_last_resort(
 ) -> None:
     """The kubeconfig is read for its cluster's name only where no setting tells one."""
     values = {key: value.replace("the config", str(config)) for key, value in environ.items()}
-    _, name = find(load(Settings, values), None, cloud.secret, cloud.managed)
+    _, name = find(load(Settings, values), None, None, cloud.secret, cloud.managed)
     assert label == name
 
 
 def test_rules_from_a_file_need_no_cluster(cloud: Cloud) -> None:
     """A given source is taken, and a name that is no cluster's is then only a label."""
     source = RulesFile("rules.yaml")
-    found, _ = find(load(Settings, {NAME: "anything"}), source, cloud.secret, cloud.managed)
+    found, _ = find(load(Settings, {NAME: "anything"}), source, None, cloud.secret, cloud.managed)
     assert source is found
     assert [] == cloud.asked
 

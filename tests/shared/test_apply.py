@@ -1,5 +1,6 @@
 """How a plan is carried out, with a provider that costs nothing and a virtual clock."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -127,7 +128,7 @@ def plan_of(creates: Iterable[Create] = (), deletes: Iterable[Delete] = ()) -> P
 
 
 def carry_out(
-    plan: Plan, provider: FakeProvider, seconds: float | None = None, workers: int = 1
+    plan: Plan, provider: FakeProvider, seconds: float = math.inf, workers: int = 1
 ) -> Applied:
     port: Provider = provider
     return apply(plan, port, Deadline(provider.clock, seconds, port.longest_call), workers)
@@ -164,7 +165,7 @@ def test_creates_before_it_deletes_with_many_workers(workers: int) -> None:
     names = [f"d{n}" for n in range(20)]
     provider = FakeProvider()
     applied = carry_out(
-        plan_of(map(creating, names), map(deleting, names)), provider, None, workers
+        plan_of(map(creating, names), map(deleting, names)), provider, math.inf, workers
     )
     assert [action for _, action, _ in provider.log] == 20 * ["create"] + 20 * ["delete"]
     assert [done.snapshot for done in applied.creations] == [f"of-{name}" for name in names]

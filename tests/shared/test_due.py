@@ -32,7 +32,7 @@ def aged(age: timedelta, state: State = "completed", number: int = 1) -> Snapsho
 
 def test_is_due_without_any_snapshot() -> None:
     """A disk that has no snapshot yet is due at once, however late."""
-    assert Due(HOUR, None, None, True, True, "no snapshot yet") == due()
+    assert Due(HOUR, 57.5 * MINUTE, None, None, True, True, "no snapshot yet") == due()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,10 +16,11 @@ from shared.actions import Create, Delete, Hold, Orphans, Plan, Wait
 from shared.answer import answer
 from shared.apply import Applied, foresee
 from shared.errors import DiskFailed, NextPass
-from shared.model import Disk, Problem, Snapshot, Source
+from shared.model import Disk, Problem, RuleSet, Snapshot, Source
 from shared.ports import Listing
+from shared.reading import Reading
 from shared.reconcile import run
-from shared.report import MAX_ENTRIES, Report, json_schema, shortened, to_builtins
+from shared.report import MAX_ENTRIES, Report, json_schema, to_builtins
 from shared.request import Request
 from shared.settings import Settings
 from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, hourly, snapshot
@@ -28,10 +30,11 @@ from tests.shared.objects_builders import by_disk, snapshot_rule
 #: A Lambda's answer (AWS Lambda, "Quotas": invocation payload, synchronous).
 SIX_MB = 6 * 1024 * 1024
 
-#: What the design says of metrics; those that come with the mirror and the lease are left out.
+#: What the design says of metrics.
 TABLE = {
     "PassCompleted": "Count",
     "PassFailed": "Count",
+    "PassSkipped": "Count",
     "PassDuration": "Milliseconds",
     "Rules": "Count",
     "Disks": "Count",
@@ -44,6 +47,8 @@ TABLE = {
     "Deferred": "Count",
     "Problems": "Count",
     "Orphans": "Count",
+    "MirrorInUse": "Count",
+    "MirrorAge": "Seconds",
     "TwoKeyDisagreements": "Count",
 }
 
@@ -54,11 +59,13 @@ def make(plan: Plan, applied: Applied, listings: Sequence[Listing] = (), **more:
         "mode": "reconcile",
         "provider": "aws",
         "cluster": "demo",
-        "read_from": "cluster",
+        "pass_id": str(uuid.UUID(int=0)),
+        "reading": Reading(RuleSet(read_from="cluster")),
+        "skipped": (),
         "started": NOW,
         "finished": NOW + timedelta(seconds=2),
     }
-    return answer(listings=listings, plan=plan, applied=applied, **fields | more)
+    return answer(listings=listings, plan=plan, applied=applied, **fields | more).cut()
 
 
 def volume(number: int) -> Disk:
@@ -197,13 +204,16 @@ def worst() -> tuple[Plan, Applied]:
         rule=f"{NAMESPACE}-pvc-{NAME}",
     )
     reason = f"{SOURCE} has a problem: {TEXT} (would go: {'y' * 100})"
+    orphans = Orphans(
+        disk=long, count=10**6, newest=NOW, age=9999 * DAY, deletes=0, holds=0, reason="z" * 80
+    )
     plan = Plan(
         now=NOW,
         creates=(create,) * MAX_ENTRIES,
         deletes=(Delete(snapshot=borne, reason="y" * 100),) * MAX_ENTRIES,
         holds=(Hold(snapshot=borne, cause="rule-problem", reason=reason),) * MAX_ENTRIES,
         waits=(Wait(disk=long, cause="incomplete-listing", reason=TEXT),) * MAX_ENTRIES,
-        orphans=(Orphans(disk=long, count=10**6, newest=NOW),) * MAX_ENTRIES,
+        orphans=(orphans,) * MAX_ENTRIES,
         problems=(problem,) * MAX_ENTRIES,
     )
     applied = foresee(plan)
@@ -238,7 +248,7 @@ def test_a_usual_report_is_not_cut() -> None:
     plan, _ = worst()
     creates = [msgspec.structs.replace(plan.creates[0], rules=("shop-pvc-data",))] * MAX_ENTRIES
     applied = foresee(Plan(now=NOW, creates=tuple(creates), deletes=plan.deletes))
-    assert shortened({"a": applied.creations, "b": applied.deletions})["omitted"] == {}
+    assert make(plan, Applied()).cut().omitted == {}
 
 
 class TestSchema:
@@ -267,7 +277,8 @@ class TestSchema:
 class TestMetrics:
     def test_are_those_of_the_design(self) -> None:
         """A pass that ended has each metric of the table once, in its unit."""
-        found = metrics.of_report(make(Plan(now=NOW), Applied()))
+        reading = Reading(RuleSet(read_from="the mirror"), "stale", True, HOUR)
+        found = metrics.of_report(make(Plan(now=NOW), Applied(), reading=reading))
 
         assert {metric.name: metric.unit for metric in found} == TABLE
         assert len(found) == len(TABLE)
