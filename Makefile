@@ -4,9 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ARCH   ?= arm64
+SEEDS  ?= 1000
+START  ?= 0
+FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench build docs lock clean
+.PHONY: help demo test simulate mutants fuzz check format bench build docs lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -22,6 +25,15 @@ demo: $(READY) ## plan, reconcile and reconcile again on embedded clouds and clu
 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest
+
+simulate: $(READY) ## break passes by injected faults for years of virtual time (SEEDS=1000, START=0)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START)
+
+mutants: $(READY) ## show that the tests notice when the core is broken on purpose
+	@$(BIN)/python -m tests.mutants
+
+fuzz: $(READY) ## feed untrusted input for longer (FUZZ=20000 examples a test)
+	@FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
 
 check: $(READY) ## run linters, type checker and import contracts
 	@$(BIN)/ruff check

@@ -29,6 +29,8 @@ DISKS, SAMPLE = 2_000, 200
 class Rules:
     """A rule for each disk; implements `ports.RulesSource`."""
 
+    live = False
+
     def __init__(self, backend: str, specs: list[dict[str, str]]) -> None:
         self._rules = [
             SnapshotRule(

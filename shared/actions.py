@@ -73,8 +73,8 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One disk's account.
 
     `kept` counts the completed snapshots that stay, by why; with the deletions and holds they are
-    all completed ones of this cluster. `removed` counts the failed ones that go. `late` tells that an earlier pass should have snapshotted
-    it. `states` counts all snapshots with our author label.
+    all completed ones of this cluster. `removed` counts the failed ones that go. `late` tells that
+    an earlier pass should have snapshotted it. `states` counts all snapshots with our author label.
     """
 
     disk: Disk

@@ -2,7 +2,7 @@
 
 For each cloud it starts a stand-in of its API and a small Kubernetes API that serves an example
 cluster; both are spoken to over HTTP by the real clients. A plan is made from the command line, and
-two passes by the function itself: AWS's by its handler, Google's by the functions framework, as a
+three passes by the function itself: AWS's by its handler, Google's by the functions framework, as a
 process of its own. `CLOUD=aws` or `CLOUD=gcp` shows one of them.
 """
 
@@ -49,6 +49,7 @@ class Show(NamedTuple):
     """One cloud, ready: the command line's build, how to invoke the function, the calls so far."""
 
     title: str
+    cluster: Kube
     prog: str
     invocation: str
     build: Any
@@ -83,10 +84,11 @@ def show(cloud: Show) -> bool:
     status = command_line(cloud.prog, cloud.build, ["plan"])
     first = run(f"2. A pass of the function: it is done\n   {cloud.invocation}", cloud)
     second = run("3. The next pass: the new snapshots are still pending", cloud)
+    cloud.cluster.stop()
+    third = run("4. The cluster's API is gone: the rules are those of the mirror", cloud)
     done, idle = first.summary, second.summary
-    if not idle.created and not idle.deleted:
-        say("Nothing to do.")
-    return not status and bool(done.created and done.deleted) and not (idle.created or idle.deleted)
+    did = done.created and done.deleted and not (idle.created or idle.deleted)
+    return not status and bool(did) and third.mirror_in_use and third.summary.rules == idle.rules
 
 
 def run(title: str, cloud: Show) -> Report:
@@ -96,6 +98,8 @@ def run(title: str, cloud: Show) -> Report:
     report = msgspec.convert(cloud.invoke(), Report)
     render.report(report, "UTC")
     calls = cloud.calls()[before:]
+    if not report.summary.created and not report.summary.deleted:
+        say("Nothing to do.")
     say("Calls to the cloud: " + ", ".join(f"{calls.count(c)} {c}" for c in dict.fromkeys(calls)))
     return report
 
@@ -118,8 +122,10 @@ def aws(stack: ExitStack) -> Show:
         with redirect_stdout(StringIO()):  # the metrics, which CloudWatch would have
             return handler({}, Context())
 
+    title, cluster = start(stack, path, cloud.environment(), f"An AWS at {cloud.url}")
     return Show(
-        title=start(stack, path, cloud.environment(), f"An AWS at {cloud.url}"),
+        title=title,
+        cluster=cluster,
         prog="python -m functions.aws",
         invocation="functions.aws.handler.handler({}, context)",
         build=build,
@@ -135,7 +141,7 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         """Give the milliseconds until Lambda's time-out."""
-        return 60_000
+        return 600_000
 
 
 def gcp(stack: ExitStack) -> Show:
@@ -156,7 +162,7 @@ def gcp(stack: ExitStack) -> Show:
             cloud.add_snapshot(
                 disk.scope, found.name, started=started, labels=labels, description=text
             )
-    title = start(stack, path, cloud.environment(), f"A Compute Engine at {cloud.url}")
+    title, cluster = start(stack, path, cloud.environment(), f"A Compute Engine at {cloud.url}")
     url = stack.enter_context(served())
 
     def invoke() -> dict[str, Any]:
@@ -167,6 +173,7 @@ def gcp(stack: ExitStack) -> Show:
 
     return Show(
         title=title,
+        cluster=cluster,
         prog="python -m functions.gcp",
         invocation=f"$ curl -X POST -d '{{}}' {url}   (functions-framework --target reconcile)",
         build=build,
@@ -205,14 +212,18 @@ def served() -> Iterator[str]:
         process.wait()
 
 
-def start(stack: ExitStack, path: Path, environment: Mapping[str, str], cloud: str) -> str:
-    """Serve the example cluster and point the environment at both; say so."""
+def start(
+    stack: ExitStack, path: Path, environment: Mapping[str, str], cloud: str
+) -> tuple[str, Kube]:
+    """Serve the example cluster and point the environment at both, and at a mirror; say so."""
     cluster = stack.enter_context(Kube())
     cluster.load(path)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     os.environ.update(environment)
     os.environ["KUBE_CONFIG_FILE"] = str(cluster.kubeconfig(folder / "kubeconfig"))
-    return f"{cloud} and a cluster at {cluster.url}, both embedded; the cluster is {path.name}."
+    os.environ["MIRROR_URL"] = f"file://{folder}/rules.json"
+    title = f"{cloud} and a cluster at {cluster.url}, both embedded; the cluster is {path.name}."
+    return title, cluster
 
 
 def disks(path: Path, volumes: Volumes) -> Iterable[Disk]:

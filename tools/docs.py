@@ -62,6 +62,9 @@ def _type(schema: dict[str, object]) -> str:
     items = schema.get("items")
     if isinstance(items, dict):
         return f"list of {_type(items)}"
+    choices = schema.get("anyOf")
+    if isinstance(choices, list):
+        return " or ".join(_type(choice) for choice in choices)
     if "enum" in schema:
         values = schema["enum"]
         assert isinstance(values, list)

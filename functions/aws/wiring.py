@@ -1,6 +1,7 @@
 """What a pass on AWS is made of: settings and ports, the same for Lambda and command line."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import boto3
@@ -10,12 +11,14 @@ from msgspec import Meta
 
 from functions.aws.ebs import EBS
 from functions.aws.eks import EKS
+from functions.aws.s3 import S3
 from functions.aws.secret import secret
 from shared.access import find
 from shared.errors import SettingsError
 from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
 from shared.settings import Settings, load
+from shared.shelf import shelf
 
 _REGION = r"^([a-z]{2,4}(-[a-z]+)+-\d{1,2})?$"
 
@@ -64,9 +67,14 @@ def build(
         caller = session.client("sts", region_name=region).get_caller_identity()
         return str(caller["Arn"])
 
-    source, cluster = find(
-        settings, source, lambda name: secret(name, session), lambda name: EKS(name, session).way()
+    found = shelf(settings, {"s3": partial(S3, session)})
+    rules, cluster = find(
+        settings,
+        source,
+        found.mirror if found else None,
+        lambda name: secret(name, session),
+        lambda name: EKS(name, session).way(),
     )
     labels = labels_of(settings, EBS.encoding, cluster)
     provider = EBS(labels, client, identity)
-    return settings, Ports(source, provider, labels, scopes=settings.regions)
+    return settings, Ports(rules, provider, labels, scopes=settings.regions, shelf=found)

@@ -9,11 +9,13 @@ from msgspec import Meta
 from functions.gcp import gke, secret
 from functions.gcp.auth import Login, origin
 from functions.gcp.disks import Disks
+from functions.gcp.gcs import GCS
 from functions.gcp.rest import Rest
 from shared.access import Way, find
 from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
 from shared.settings import Settings, load
+from shared.shelf import shelf
 
 
 class GCPSettings(Settings, frozen=True, kw_only=True):
@@ -56,6 +58,14 @@ class GCPSettings(Settings, frozen=True, kw_only=True):
             pattern=r"^(https?://\S+)?$",
         ),
     ] = ""
+    google_storage_custom_endpoint: Annotated[
+        str,
+        Meta(
+            description="Another Cloud Storage, which has the bucket that `MIRROR_URL` names. "
+            "Towards a loopback address no credentials are used.",
+            pattern=r"^(https?://\S+)?$",
+        ),
+    ] = ""
     projects: Annotated[
         tuple[str, ...],
         Meta(
@@ -85,8 +95,10 @@ def build(
         SettingsError, ClusterError: where the environment cannot be used.
     """
     settings = load(GCPSettings, environ)
-    source, cluster = find(
-        settings, source, partial(_secret, settings), partial(_managed, settings)
+    found = shelf(settings, {"gs": partial(_store, settings)})
+    mirror = found.mirror if found else None
+    rules, cluster = find(
+        settings, source, mirror, partial(_secret, settings), partial(_managed, settings)
     )
     labels = labels_of(settings, Disks.encoding, cluster)
     login = login_of(settings, settings.google_compute_custom_endpoint)
@@ -98,7 +110,7 @@ def build(
         storage_location=settings.storage_location,
         guest_flush=settings.guest_flush,
     )
-    return settings, Ports(source, provider, labels, scopes=settings.projects)
+    return settings, Ports(rules, provider, labels, scopes=settings.projects, shelf=found)
 
 
 def login_of(settings: GCPSettings, endpoint: str = "") -> Login:
@@ -112,6 +124,11 @@ def login_of(settings: GCPSettings, endpoint: str = "") -> Login:
         contents={"GCLOUD_JSON_KEYFILE_STRING": settings.gcloud_json_keyfile_string},
         endpoint=endpoint,
     )
+
+
+def _store(settings: GCPSettings, bucket: str) -> GCS:
+    endpoint = settings.google_storage_custom_endpoint
+    return GCS(login_of(settings, endpoint), bucket, origin(endpoint))
 
 
 def _secret(settings: GCPSettings, name: str) -> Callable[[], str]:

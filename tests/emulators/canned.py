@@ -82,4 +82,4 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    do_GET = do_POST = serve  # noqa: N815 (the names that http.server looks for)
+    do_GET = do_POST = do_PUT = serve  # noqa: N815 (the names that http.server looks for)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.actions import Create, DiskPlan, Orphans, Plan
+from shared.actions import Create, DiskPlan, Plan
 from shared.labels import AWS, CLAIM, CLUSTER, DELTAS, GOOGLE, NAMESPACE, RULE, VOLUME, Labels
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source
 from shared.plan import plan

@@ -1,0 +1,131 @@
+"""Cloud Storage as the bucket of the mirror, the leases and the reports."""
+
+import re
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any
+
+from functions.gcp.auth import Login
+from shared.errors import BucketError, Conflict
+from shared.model import shorten
+from shared.ports import Stored
+
+#: Seconds to connect, and to wait for an answer: a pass has a deadline.
+TIMEOUT = (3, 8)
+#: Seconds in which a call is tried again.
+RETRIED = 12.0
+#: What the library writes around the server's words.
+_AROUND = re.compile(r"^[A-Z]+ \S+: |: \('Request failed.*$", re.DOTALL)
+
+
+class GCS:
+    """A bucket in Cloud Storage; implements `ports.Bucket`."""
+
+    def __init__(self, login: Login, bucket: str, endpoint: str = "") -> None:
+        self._login, self._name, self._endpoint = login, bucket, endpoint
+        self._headers: dict[str, str] = {}
+
+    def get(self, name: str) -> Stored | None:
+        """Read an object; None where there is none."""
+        from google.api_core.exceptions import NotFound
+
+        blob = self._bucket.blob(name)
+        try:
+            data = blob.download_as_bytes(timeout=TIMEOUT, retry=self._retry, raw_download=True)
+        except NotFound as error:
+            if "bucket does not exist" in str(error):
+                raise self._failed("reading", name, error) from None
+            return None
+        except self._errors as error:
+            raise self._failed("reading", name, error) from None
+        if not blob.generation:
+            raise BucketError(f"reading {self._url(name)}: the answer is not Google's; a proxy's?")
+        # Both times are the server's own, so that no clock here matters.
+        times = [self._headers.get(key, "") for key in ("Last-Modified", "Date")]
+        age = timedelta(0)
+        if all(times):
+            written, now = map(parsedate_to_datetime, times)
+            age = max(now - written, timedelta(0))
+        return Stored(data, str(blob.generation), age)
+
+    def put(self, name: str, data: bytes, expected: str | None) -> str:
+        """Write an object where it still is the expected version."""
+        from google.api_core.exceptions import NotFound, PreconditionFailed
+
+        blob = self._bucket.blob(name)
+        generation = None if expected is None else int(expected or 0)
+        try:
+            blob.upload_from_string(
+                data,
+                "application/gzip" if name.endswith(".gz") else "application/json",
+                if_generation_match=generation,
+                timeout=TIMEOUT,
+                retry=self._retry,
+            )
+        except PreconditionFailed:
+            raise Conflict(f"{self._url(name)} was written by another") from None
+        except NotFound as error:
+            if expected and "bucket does not exist" not in str(error):
+                raise Conflict(f"{self._url(name)} was deleted by another") from None
+            raise self._failed("writing", name, error) from None
+        except self._errors as error:
+            raise self._failed("writing", name, error) from None
+        if not blob.generation:
+            raise BucketError(f"writing {self._url(name)}: the answer is not Google's; a proxy's?")
+        return str(blob.generation)
+
+    @cached_property
+    def _bucket(self) -> Any:
+        import google.cloud.storage as storage
+        from google.auth.transport.requests import AuthorizedSession
+
+        credentials, project = self._login.found
+        session = AuthorizedSession(credentials)
+        session.hooks["response"].append(self._seen)
+        options = {"api_endpoint": self._endpoint} if self._endpoint else None
+        client = storage.Client(
+            project or "none", credentials, _http=session, client_options=options
+        )
+        return client.bucket(self._name)
+
+    def _seen(self, response: Any, **_: Any) -> None:
+        self._headers = dict(response.headers)
+
+    @cached_property
+    def _retry(self) -> Any:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        return DEFAULT_RETRY.with_timeout(RETRIED).with_delay(initial=0.5, maximum=4)
+
+    @cached_property
+    def _errors(self) -> tuple[type[Exception], ...]:
+        import requests
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+        return (
+            GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption,
+            requests.RequestException, OSError, ValueError, KeyError,
+        )  # fmt: skip
+
+    def _url(self, name: str) -> str:
+        return shorten(f"gs://{self._name}/{name}", 300)
+
+    def _failed(self, doing: str, name: str, error: Exception) -> BucketError:
+        from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
+
+        # The texts of other errors may quote a token's request.
+        said = type(error).__name__
+        if isinstance(error, GoogleAPICallError):
+            said = f"{error.code}: {_AROUND.sub('', str(error.message))}"
+        hint = ""
+        if isinstance(error, Forbidden):
+            hint = (
+                "; allow the function's service account storage.objects.get, .create and, to "
+                "replace an object, .delete on the bucket"
+            )
+        elif isinstance(error, NotFound):
+            hint = "; MIRROR_URL should name a bucket that is there"
+        return BucketError(f"{doing} {self._url(name)}: {shorten(said, 300)}{hint}")
