@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
+from typing import Literal
 
 import msgspec
 
@@ -215,19 +216,23 @@ class _Planner:
     def _warn_of_circumstances(self, selected: bool) -> None:
         """Say what makes a plan emptier than its reader may think."""
         labels = self.policy.labels
+        for scope, why in self.unleased.items():
+            self._say("error", "Scope", scope, "", f"{why}; nothing is deleted there")
         if not selected and not self.only.whole_scopes():
-            self._warning("Request", "only", "selects no disk: no rule, namespace or disk is "
+            self._say("warning", "Request", "only", "only", "selects no disk: no rule, namespace or disk is "
                           "called so, or the disk has no rule")  # fmt: skip
         named = (labels.owner(s) == "other" for history in self.histories.values() for s in history)
         if not labels.cluster and any(named):
-            self._warning("Settings", "CLUSTER_ID", "this cluster has no name, so that snapshots "
+            self._say("warning", "Settings", "CLUSTER_ID", "CLUSTER_ID", "this cluster has no name, so that snapshots "
                           "which bear a cluster's are taken for another's; set CLUSTER_NAME or "
                           "CLUSTER_ID")  # fmt: skip
 
-    def _warning(self, kind: str, field: str, message: str) -> None:
-        source = Source(kind, "", field)
+    def _say(
+        self, severity: Literal["error", "warning"], kind: str, name: str, field: str, message: str
+    ) -> None:
+        source = Source(kind, "", name)
         self.problems.append(
-            Problem(severity="warning", source=source, field=field, value="", message=message)
+            Problem(severity=severity, source=source, field=field, value="", message=message)
         )
 
     def _warn(self, rules: Sequence[Rule], history: Sequence[Snapshot]) -> None:

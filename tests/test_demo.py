@@ -27,7 +27,7 @@ def test_shows_a_plan_a_pass_and_a_pass_with_nothing_to_do() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    _, plan, first, second = re.split(r"^(?=[123]\. )", done.stdout, flags=re.MULTILINE)
+    _, plan, first, second, third = re.split(r"^(?=[1-4]\. )", done.stdout, flags=re.MULTILINE)
     assert plan.startswith("1. A plan from the command line")
     would, deletions = counted(plan, r"would be (\d+) created; would be (\d+) deleted")
     assert (would, deletions > 0) == (7, True)
@@ -38,7 +38,10 @@ def test_shows_a_plan_a_pass_and_a_pass_with_nothing_to_do() -> None:
     assert f"2 DescribeSnapshots, 7 CreateSnapshot, {deletions} DeleteSnapshot" in first
     assert second.startswith("3. The next pass: the new snapshots are still pending")
     assert counted(second, r"; (\d+) created; (\d+) deleted") == (0, 0)
-    assert "2 DescribeSnapshots\nNothing to do." in second
+    assert "Nothing to do.\nCalls to the cloud: 2 DescribeSnapshots\n" in second
+    assert third.startswith("4. The cluster's API is gone")
+    assert "rules from the mirror file:///" in third
+    assert counted(third, r"; (\d+) created; (\d+) deleted") == (0, 0)
 
 
 def counted(text: str, pattern: str) -> tuple[int, int]:

@@ -43,6 +43,7 @@ class FakeCloud:
         self.denied = set(denied)
         self.calls: list[tuple[str, str]] = []
         self._lock = threading.Lock()
+        self._last = -1
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
         return {}
@@ -56,7 +57,7 @@ class FakeCloud:
             if error := self.failing.get(create.disk.name):
                 raise error
             made = Snapshot(
-                id=f"snap-{len(self.snapshots):04}",
+                id=self._new_id(),
                 disk=create.disk,
                 started=self.clock.now(),
                 state="pending",
@@ -83,6 +84,11 @@ class FakeCloud:
             yield self._tried(f"create of {create.disk.name}")
         if snapshot:
             yield self._tried(f"delete of {snapshot.id}")
+
+    def _new_id(self) -> str:
+        """Name a snapshot as none is or was: what was deleted leaves its number behind."""
+        self._last = max(self._last + 1, len(self.snapshots))
+        return f"snap-{self._last:04}"
 
     def _tried(self, name: str) -> Check:
         if name.partition(" ")[0] in self.denied:
