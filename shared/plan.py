@@ -219,13 +219,17 @@ class _Planner:
         for scope, why in self.unleased.items():
             self._say("error", "Scope", scope, "", f"{why}; nothing is deleted there")
         if not selected and not self.only.whole_scopes():
-            self._say("warning", "Request", "only", "only", "selects no disk: no rule, namespace or disk is "
-                          "called so, or the disk has no rule")  # fmt: skip
+            self._say(
+                "warning", "Request", "only", "only",
+                "selects no disk: no rule, namespace or disk is called so, or the disk has no rule",
+            )  # fmt: skip
         named = (labels.owner(s) == "other" for history in self.histories.values() for s in history)
         if not labels.cluster and any(named):
-            self._say("warning", "Settings", "CLUSTER_ID", "CLUSTER_ID", "this cluster has no name, so that snapshots "
-                          "which bear a cluster's are taken for another's; set CLUSTER_NAME or "
-                          "CLUSTER_ID")  # fmt: skip
+            self._say(
+                "warning", "Settings", "CLUSTER_ID", "CLUSTER_ID",
+                "this cluster has no name, so that snapshots which bear a cluster's are taken for "
+                "another's; set CLUSTER_NAME or CLUSTER_ID",
+            )  # fmt: skip
 
     def _say(
         self, severity: Literal["error", "warning"], kind: str, name: str, field: str, message: str

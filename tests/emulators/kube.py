@@ -286,6 +286,28 @@ def about(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     return Answer(200, answers[request.path])
 
 
+def resources(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
+    """Answer which kinds a group has, with the short names that people use."""
+    root, short = request.path, {"persistentvolumes": "pv", "persistentvolumeclaims": "pvc",
+                                 "snapshotrules": "sr"}  # fmt: skip
+    known = {plural: kind for (group, plural), kind in KINDS.items() if group == root}
+    if root.startswith("/apis/") and root != "/apis/authorization.k8s.io/v1" and not kube.crd:
+        return missing()
+    found = [
+        {
+            "name": plural,
+            "singularName": kind.lower(),
+            "kind": kind,
+            "namespaced": kind != "PersistentVolume",
+            "verbs": ["get", "list"],
+            "shortNames": [short[plural]],
+        }
+        for plural, kind in known.items()
+    ]
+    group = root.removeprefix("/apis/").removeprefix("/api/")
+    return Answer(200, {"kind": "APIResourceList", "groupVersion": group, "resources": found})
+
+
 def access_review(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     """Answer whether the token may do something."""
     asked = request.body["spec"]["resourceAttributes"]
@@ -335,6 +357,7 @@ def _decode(token: str) -> Key:
 
 ROUTES: list[tuple[str, str, Callable[[Kube, Request, re.Match[str]], Answer]]] = [
     ("GET", "/version|/api|/apis", about),
+    ("GET", f"/api/v1|/apis/(?:{GROUP}|authorization.k8s.io)/v1", resources),
     ("GET", COLLECTION, list_objects),
     ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", access_review),
 ]
