@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from shared.errors import BucketError, Conflict
 from shared.ports import Stored
@@ -27,11 +27,13 @@ def parse_url(url: str) -> tuple[str, str, str]:
 
     The bucket of `file:///backups/demo/rules.json` is the folder `/backups/demo`.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        path = Path(unquote(parts.path))
+    # Not urlsplit, which takes "?" and "#" out of a name.
+    scheme, _, rest = url.partition("://")
+    if scheme == "file":
+        path = Path(unquote(rest))
         return "file", str(path.parent), path.name
-    return parts.scheme, parts.netloc, parts.path.lstrip("/")
+    bucket, _, name = rest.partition("/")
+    return scheme, bucket, name.lstrip("/")
 
 
 class Folder:
@@ -69,7 +71,7 @@ class Folder:
 
     def _path(self, name: str) -> Path:
         path = self._root / name
-        if not path.resolve().is_relative_to(self._root.resolve()):
+        if "\0" in name or not path.resolve().is_relative_to(self._root.resolve()):
             raise BucketError(f"{name} is not in {self._root}")
         return path
 
@@ -95,6 +97,9 @@ class Folder:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                if path.exists():
+                    # Another user may read it, who publishes it or is its only reader.
+                    os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
                 modified = os.fstat(file.fileno()).st_mtime_ns
             os.replace(temporary, path)
         except BaseException:

@@ -16,14 +16,15 @@ from shared.ports import Stored
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-#: A pass has a deadline, and waits for no bucket: some 25 seconds for a call at most.
+#: A pass has a deadline, and waits for no bucket: a silent one costs a call some 20 seconds.
 CONFIG = Config(
     connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}
 )
 #: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes": 412 where the
 #: condition fails, 409 where another write is under way, 404 where the object is gone.
-_LOST = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
-_ABSENT = ("NoSuchKey", "404")
+#: Only in S3's own words: a bare status is a proxy's.
+_LOST = ("PreconditionFailed", "ConditionalRequestConflict")
+_ABSENT = "NoSuchKey"
 _DENIED = ("AccessDenied", "403")
 
 
@@ -43,12 +44,12 @@ class S3:
             answer = self._client.get_object(Bucket=self._bucket, Key=name)
             data = answer["Body"].read()
         except ClientError as error:
-            if _code(error) in _ABSENT:
+            if _code(error) == _ABSENT:
                 return None
             raise self._failed("reading", name, error) from None
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, OSError, ValueError) as error:
             raise self._failed("reading", name, error) from None
-        if not answer.get("ETag"):
+        if not answer.get("ETag") or not answer.get("LastModified"):
             raise BucketError(f"reading {self._url(name)}: the answer is not S3's; a proxy's?")
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else None
@@ -70,10 +71,10 @@ class S3:
             )
         except ClientError as error:
             code = _code(error)
-            if code in _LOST or (code in _ABSENT and expected):
+            if code in _LOST or (code == _ABSENT and expected):
                 raise Conflict(f"{self._url(name)} was written by another") from None
             raise self._failed("writing", name, error) from None
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, OSError, ValueError) as error:
             raise self._failed("writing", name, error) from None
         if not answer.get("ETag"):
             raise BucketError(f"writing {self._url(name)}: the answer is not S3's; a proxy's?")

@@ -1,5 +1,6 @@
 """Cloud Storage as the bucket of the mirror, the leases and the reports."""
 
+import os
 import re
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,8 @@ from shared.ports import Stored
 TIMEOUT = (3, 8)
 #: Seconds in which a call is tried again.
 RETRIED = 12.0
+#: In what a proxy answers, and Google does not.
+_PAGE = "<html"
 #: What the library writes around the server's words.
 _AROUND = re.compile(r"^[A-Z]+ \S+: |: \('Request failed.*$", re.DOTALL)
 
@@ -24,38 +27,37 @@ class GCS:
 
     def __init__(self, login: Login, bucket: str, endpoint: str = "") -> None:
         self._login, self._name, self._endpoint = login, bucket, endpoint
-        self._headers: dict[str, str] = {}
+        self._times = ("", "")
 
     def get(self, name: str) -> Stored | None:
         """Read an object; None where there is none."""
         from google.api_core.exceptions import NotFound
 
-        blob = self._bucket.blob(name)
+        self._times = ("", "")
         try:
+            blob = self._bucket.blob(name)
             data = blob.download_as_bytes(timeout=TIMEOUT, retry=self._retry, raw_download=True)
+            if not blob.generation or not all(self._times):
+                raise BucketError(
+                    f"reading {self._url(name)}: the answer is not Google's; a proxy's?"
+                )
+            # Both times are the server's own, so that no clock here matters.
+            written, now = map(parsedate_to_datetime, self._times)
         except NotFound as error:
-            if "bucket does not exist" in str(error):
+            if "bucket does not exist" in str(error) or _PAGE in str(error).lower():
                 raise self._failed("reading", name, error) from None
             return None
         except self._errors as error:
             raise self._failed("reading", name, error) from None
-        if not blob.generation:
-            raise BucketError(f"reading {self._url(name)}: the answer is not Google's; a proxy's?")
-        # Both times are the server's own, so that no clock here matters.
-        times = [self._headers.get(key, "") for key in ("Last-Modified", "Date")]
-        age = timedelta(0)
-        if all(times):
-            written, now = map(parsedate_to_datetime, times)
-            age = max(now - written, timedelta(0))
-        return Stored(data, str(blob.generation), age)
+        return Stored(data, str(blob.generation), max(now - written, timedelta(0)))
 
     def put(self, name: str, data: bytes, expected: str | None) -> str:
         """Write an object where it still is the expected version."""
         from google.api_core.exceptions import NotFound, PreconditionFailed
 
-        blob = self._bucket.blob(name)
         generation = None if expected is None else int(expected or 0)
         try:
+            blob = self._bucket.blob(name)
             blob.upload_from_string(
                 data,
                 "application/gzip" if name.endswith(".gz") else "application/json",
@@ -66,7 +68,8 @@ class GCS:
         except PreconditionFailed:
             raise Conflict(f"{self._url(name)} was written by another") from None
         except NotFound as error:
-            if expected and "bucket does not exist" not in str(error):
+            said = str(error).lower()
+            if expected and "bucket does not exist" not in said and _PAGE not in said:
                 raise Conflict(f"{self._url(name)} was deleted by another") from None
             raise self._failed("writing", name, error) from None
         except self._errors as error:
@@ -80,6 +83,8 @@ class GCS:
         import google.cloud.storage as storage
         from google.auth.transport.requests import AuthorizedSession
 
+        # Else the library asks for the bucket too, beside each first call, and may not.
+        os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         credentials, project = self._login.found
         session = AuthorizedSession(credentials)
         session.hooks["response"].append(self._seen)
@@ -90,7 +95,10 @@ class GCS:
         return client.bucket(self._name)
 
     def _seen(self, response: Any, **_: Any) -> None:
-        self._headers = dict(response.headers)
+        # The library asks for the bucket too, from a thread of its own, whenever it likes.
+        if "alt=media" in response.url:
+            headers = response.headers
+            self._times = (headers.get("Last-Modified", ""), headers.get("Date", ""))
 
     @cached_property
     def _retry(self) -> Any:
@@ -107,15 +115,26 @@ class GCS:
 
         return (
             GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption,
-            requests.RequestException, OSError, ValueError, KeyError,
+            requests.RequestException, OSError, ValueError, KeyError, AttributeError, TypeError,
         )  # fmt: skip
 
     def _url(self, name: str) -> str:
         return shorten(f"gs://{self._name}/{name}", 300)
 
     def _failed(self, doing: str, name: str, error: Exception) -> BucketError:
-        from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
+        from google.api_core.exceptions import (
+            Forbidden,
+            GoogleAPICallError,
+            NotFound,
+            RetryError,
+            from_http_response,
+        )
+        from google.cloud.storage.exceptions import InvalidResponse
 
+        if isinstance(error, RetryError) and isinstance(error.cause, Exception):
+            error = error.cause
+        if isinstance(error, InvalidResponse):
+            error = from_http_response(error.response)
         # The texts of other errors may quote a token's request.
         said = type(error).__name__
         if isinstance(error, GoogleAPICallError):

@@ -1,5 +1,8 @@
 """A folder as a bucket."""
 
+import fcntl
+import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 from shared.errors import BucketError
 from shared.folder import Folder, parse_url
 from shared.ports import Bucket
-from tests.contract.bucket import BucketContract, Opener, UnreachableContract
+from tests.contract.bucket import BucketContract, Opener, UnreachableContract, found
 
 
 class TestFolder(BucketContract):
@@ -59,9 +62,44 @@ class TestUnusable(UnreachableContract):
         return Folder(str(tmp_path / "file"))
 
 
+@pytest.mark.parametrize(("ahead", "age"), [(-3600, 3600), (3600, 0)])
+def test_the_age_is_the_files(tmp_path: Path, ahead: int, age: int) -> None:
+    """Since its last write, and never negative."""
+    (tmp_path / "a").write_bytes(b"")
+    os.utime(tmp_path / "a", (time.time() + ahead,) * 2)
+    assert 0 <= found(Folder(str(tmp_path)), "a").age.total_seconds() - age < 10
+
+
+def test_waits_for_another_writer_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that hangs does not hang the others."""
+    monkeypatch.setattr("shared.folder.PATIENCE", 0.1)
+    with (tmp_path / ".a.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BucketError):
+            Folder(str(tmp_path)).put("a", b"1", None)
+
+
+def test_keeps_who_may_read_it(tmp_path: Path) -> None:
+    """A file that others may read stays so."""
+    (tmp_path / "a").write_bytes(b"")
+    (tmp_path / "a").chmod(0o644)
+    Folder(str(tmp_path)).put("a", b"1", None)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    """In words, and not with Python's own error."""
+    with pytest.raises(BucketError):
+        Folder(str(tmp_path)).get("a\0b")
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
+        ("s3://bucket/a#1?2.json", ("s3", "bucket", "a#1?2.json")),
+        ("file:///a/b#c/r.json", ("file", "/a/b#c", "r.json")),
         ("s3://bucket/rules.json", ("s3", "bucket", "rules.json")),
         ("gs://bucket/a/b.json.gz", ("gs", "bucket", "a/b.json.gz")),
         ("file:///backups/demo/rules.json", ("file", "/backups/demo", "rules.json")),

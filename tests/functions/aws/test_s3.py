@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 
 import boto3
@@ -34,6 +36,9 @@ def opener(cloud: EC2, request: pytest.FixtureRequest) -> Opener:
 
 
 class TestS3(BucketContract):
+    #: An ETag is the MD5 of the bytes (Amazon S3 API Reference, "Object"), unless KMS encrypts.
+    tells_rewrites = False
+
     def test_what_was_deleted_meanwhile_is_a_conflict(self, opener: Opener) -> None:
         """S3 answers 404 to a write that expects a version of what is gone."""
         bucket = opener()
@@ -103,3 +108,38 @@ def test_a_proxys_page_is_no_object(canned: Canned) -> None:
         bucket.get("a")
     with pytest.raises(BucketError, match="proxy"):
         bucket.put("a", b"1", "")
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchKey"), (412, "PreconditionFailed"),
+                                              (409, "ConditionalRequestConflict")])  # fmt: skip
+def test_only_s3s_own_words_are_believed(canned: Canned, status: int, code: str) -> None:
+    """A proxy's page with the same status is neither an absent object nor a lost write."""
+    bucket = S3(boto3.Session(region_name="eu-west-1"), "bucket")
+    canned.replies["*"] = Reply(f"<Error><Code>{code}</Code></Error>", status)
+    with pytest.raises(Conflict):
+        bucket.put("a", b"1", '"1"')
+    canned.replies["*"] = Reply("<!DOCTYPE html><html><br>Not now</html>", status)
+    with pytest.raises(BucketError):
+        bucket.get("a")
+    with pytest.raises(BucketError) as caught:
+        bucket.put("a", b"1", '"1"')
+    assert not isinstance(caught.value, Conflict)
+
+
+@pytest.mark.parametrize("written", ["", "rubbish"])
+def test_an_age_that_is_not_told_is_not_zero(canned: Canned, written: str) -> None:
+    """A mirror of unknown age must not count as fresh."""
+    headers = {"ETag": '"1"', "Last-Modified": written} if written else {"ETag": '"1"'}
+    canned.replies["*"] = Reply("{}", headers=headers)
+    with pytest.raises(BucketError):
+        S3(boto3.Session(region_name="eu-west-1"), "bucket").get("a")
+
+
+@pytest.mark.parametrize(("days", "expected"), [(-366, 366), (3, 0)])
+def test_the_age_is_told_and_never_negative(canned: Canned, days: int, expected: int) -> None:
+    """An object of last year is a year old; one from the future is new."""
+    written = format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
+    canned.replies["*"] = Reply("{}", headers={"ETag": '"1"', "Last-Modified": written})
+    stored = S3(boto3.Session(region_name="eu-west-1"), "bucket").get("a")
+    assert stored
+    assert timedelta(0) <= stored.age - timedelta(days=expected) < timedelta(minutes=1)

@@ -1,0 +1,204 @@
+"""What is broken: each a text of the core and what stands in its place."""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A named patch; `old` must be there exactly once, so that none rots unnoticed."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant(
+        "believe spec.volumeName",
+        "shared/rules.py",
+        "if not ref or (ref.namespace, ref.name) != (meta.namespace, meta.name):",
+        "if False:",
+    ),
+    Mutant(
+        "believe an earlier claim of the name",
+        "shared/rules.py",
+        "if not ref.uid or ref.uid != meta.uid:",
+        "if False:",
+    ),
+    Mutant(
+        "count pending as newest kept",
+        "shared/expiry.py",
+        'if snapshot.state != "completed" or policy',
+        'if snapshot.state == "failed" or policy',
+    ),
+    Mutant(
+        "count failed",
+        "shared/due.py",
+        'newest = max((s.started for s in known if s.state != "failed"), default=None)',
+        "newest = max((s.started for s in known), default=None)",
+    ),
+    Mutant(
+        "count failed as kept",
+        "shared/expiry.py",
+        'if snapshot.state != "completed" or policy',
+        'if snapshot.state == "pending" or policy',
+    ),
+    Mutant(
+        "drop the slack",
+        "shared/due.py",
+        "spacing = interval - min(period / 2, interval / 4)",
+        "spacing = interval",
+    ),
+    Mutant(
+        "double the slack",
+        "shared/due.py",
+        "spacing = interval - min(period / 2, interval / 4)",
+        "spacing = interval - 2 * min(period / 2, interval / 4)",
+    ),
+    Mutant(
+        "ignore an incomplete listing",
+        "shared/reconcile.py",
+        'incomplete={x.scope: x.error or "cut short" for x in listings if not x.complete},',
+        "incomplete={},",
+    ),
+    Mutant(
+        "delete before the two-key check",
+        "shared/expiry.py",
+        "elif confirmed != retention.kept_ids():",
+        "elif False:",
+    ),
+    Mutant(
+        "trust the mirror's age",
+        "shared/reading.py",
+        "if age is None or age <= self._max_age:",
+        "if True:",
+    ),
+    Mutant(
+        "delete by the mirror of a cluster that is gone",
+        "shared/reading.py",
+        'return Reading(_with(self._rules(objects), "cluster", why), why, True, age)',
+        'return Reading(_with(self._rules(objects), "cluster", why), "", True, age)',
+    ),
+    Mutant(
+        "believe a cluster that lost its rules",
+        "shared/reading.py",
+        "if 2 * len(lost) <= len(known) and not no_crd:",
+        "if True:",
+    ),
+    Mutant(
+        "skip the lease",
+        "shared/state.py",
+        "if stored and state.holder and stored.age.total_seconds() < state.seconds:",
+        "if False:",
+    ),
+    Mutant(
+        "write the state whatever is there",
+        "shared/state.py",
+        "return bucket.put(name, data, expected)",
+        "return bucket.put(name, data, None)",
+    ),
+    Mutant(
+        "forget the record before creating",
+        "shared/state.py",
+        "        if began:\n            self._write({**self._state.began, **began})",
+        "        pass",
+    ),
+    Mutant(
+        "ignore the record",
+        "shared/due.py",
+        "if due and not wait and began:",
+        "if False:",
+    ),
+    Mutant(
+        "keep the record of what was never begun",
+        "shared/leases.py",
+        "        elif disk not in applied.unknown:",
+        "        elif False:",
+    ),
+    Mutant(
+        "drop the author label from the filter",
+        "shared/plan.py",
+        "filter(policy.labels.ours, snapshots)",
+        "snapshots",
+    ),
+    Mutant(
+        "let another cluster's snapshots go",
+        "shared/expiry.py",
+        'if snapshot.state != "completed" or policy.labels.owner(snapshot) == "other":',
+        'if snapshot.state != "completed":',
+    ),
+    Mutant(
+        "let another cluster's failed snapshots go",
+        "shared/expiry.py",
+        'and policy.labels.owner(s) != "other"',
+        "and True",
+    ),
+    Mutant(
+        "ignore the keep label",
+        "shared/expiry.py",
+        "            if policy.labels.kept(snapshot, now):",
+        "            if False:",
+    ),
+    Mutant(
+        "anchor on the future",
+        "shared/expiry.py",
+        "            if snapshot.started > now + CLOCK_SKEW:",
+        "            if False:",
+    ),
+    Mutant(
+        "wait for the future",
+        "shared/due.py",
+        "known = [s for s in snapshots if s.started <= now + CLOCK_SKEW]",
+        "known = list(snapshots)",
+    ),
+    Mutant(
+        "treat a vanished rule as an empty one",
+        "shared/plan.py",
+        "        if grace is None:",
+        "        if grace is None:\n"
+        "            self.deletes += [Delete(snapshot=s, reason='') for s in ours[:-1]]\n"
+        "        if grace is None:",
+    ),
+    Mutant(
+        "let orphans go within their grace",
+        "shared/plan.py",
+        "        elif age < grace:",
+        "        elif False:",
+    ),
+    Mutant(
+        "let the newest orphan go",
+        "shared/expiry.py",
+        "            and s is not newest\n",
+        "",
+    ),
+    Mutant(
+        "delete what has a broken rule",
+        "shared/plan.py",
+        '        if problem:\n            return "rule-problem"',
+        '        if False:\n            return "rule-problem"',
+    ),
+    Mutant(
+        "stop at a broken rule",
+        "shared/plan.py",
+        "last_known(history, problem, self.policy.labels) if problem else []",
+        "[]",
+    ),
+    Mutant(
+        "delete first what any rule lets go",
+        "shared/expiry.py",
+        "        for retention, generations in zip(retentions, names, strict=True):",
+        "        for retention, generations in list(zip(retentions, names, strict=True))[:1]:",
+    ),
+    Mutant(
+        "let a pass run over its deadline",
+        "shared/apply.py",
+        "self._whole = seconds - min(reserve, seconds / 2) if seconds > 0 else 0.0",
+        'self._whole = float("inf")',
+    ),
+    Mutant(
+        "lose count of what fails",
+        "shared/apply.py",
+        "        self.failures.append(\n",
+        "        [].append(\n",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Passes over virtual years, with faults at every call: `python -m tests.simulation --help`."""
