@@ -14,7 +14,7 @@ from tests.mutants.patches import MUTANTS, Mutant
 
 ROOT = Path(__file__).parent.parent.parent
 #: Seeds that a mutant must survive to go on to the tests.
-SEEDS = 300
+SEEDS = 150
 TESTS = ("tests/shared/test_expiry.py", "tests/shared/test_due.py", "tests/shared/test_plan.py",
          "tests/shared/test_orphans.py", "tests/shared/test_state.py",
          "tests/shared/test_reading.py", "tests/shared/test_passes.py",
