@@ -96,7 +96,8 @@ def _recorded(
         shown = any(s.id == began.snapshot for s in snapshots)
     else:
         since = began.at - min(CLOCK_SKEW, spacing / 2)
-        shown = any(s.started >= since for s in snapshots)
+        # One that failed may be another's, of a pass that could not write down what it began.
+        shown = any(s.started >= since and s.state != "failed" for s in snapshots)
     unknown = not began.snapshot and began.tries == 1
     age = max(now - began.at, timedelta(0))
     if shown or age >= (min(spacing, LAG) if unknown else spacing):

@@ -96,18 +96,19 @@ def expire_orphans(
     policy: Policy,
     blocked: tuple[HoldCause, str] | None = None,
 ) -> Expiry:
-    """Decide over this cluster's snapshots of a disk that no rule covers any more.
+    """Decide over all snapshots of a disk with our author label that no rule covers any more.
 
-    Each goes by the deltas that it bears itself, as if one more snapshot were made now; one that
-    bears none stays, and so does the newest.
+    Each of this cluster's goes by the deltas that it bears itself, as if one more snapshot were
+    made now; one that bears none stays, and so does the newest.
     """
     expiry = Expiry([], [], Counter())
     history = _History(snapshots, now, policy)
-    if not history.counted:
+    ours = [s for s in history.counted if policy.labels.owner(s) == "this"]
+    if not ours:
         return expiry
-    newest = history.counted[-1]
-    next_one = msgspec.structs.replace(newest, id="next", started=max(now, newest.started))
-    for text in {s.deltas for s in history.counted}:
+    newest = ours[-1]
+    next_one = msgspec.structs.replace(newest, id="next", started=max(now, history.anchor))
+    for text in {s.deltas for s in ours}:
         lists = parse_borne(text)
         if not lists:
             continue
@@ -115,7 +116,7 @@ def expire_orphans(
         kept = set().union(*(retention.kept_ids() for retention in virtual))
         gone = [
             s
-            for s in history.counted
+            for s in ours
             if s.deltas == text
             and s is not newest
             and s.id not in kept

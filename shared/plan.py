@@ -179,20 +179,24 @@ class _Planner:
 
     def _orphan(self, disk: Disk) -> None:
         """Account for a disk that no rule covers any more, and let go what is to go."""
-        ours = [s for s in self.histories[disk] if self.policy.labels.owner(s) == "this"]
+        owner = self.policy.labels.owner
+        ours = [s for s in self.histories[disk] if owner(s) == "this"]
         if not ours:
             return
         newest, grace = ours[-1].started, self.policy.orphan_grace
         age = max(self.now - newest, timedelta(0))
+        # A daemon that still takes snapshots of the disk keeps the grace from running.
+        last = max(s.started for s in self.histories[disk] if owner(s) != "other")
+        left = (grace or timedelta(0)) - (self.now - last)
         blocked = self._blocked(disk, None)
         expiry = Expiry([], [], Counter())
         if grace is None:
             reason = "kept; ORPHANS=expire would let them go by the deltas that they bear"
-        elif age < grace:
-            reason = f"kept; they begin to expire in {words(grace - age)}"
+        elif left > timedelta(0):
+            reason = f"kept; they begin to expire in {words(left)}"
         else:
             reason = "expire by the deltas that they bear, the newest never"
-            expiry = expire_orphans(ours, self.now, self.policy, blocked)
+            expiry = expire_orphans(self.histories[disk], self.now, self.policy, blocked)
             if not blocked:
                 failed = expire_failed(ours, timedelta(0), self.now, self.policy)
                 expiry.deletes.extend(failed)

@@ -3,11 +3,13 @@
 import random
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.actions import Began
 from shared.deltas import parse
 from shared.due import Due, is_due, words
 from shared.model import Snapshot, State
@@ -220,3 +222,30 @@ def test_looks_at_the_whole_history() -> None:
 def test_prints_time_spans_in_their_largest_units(span: timedelta, said: str) -> None:
     """Reasons are read by people: the largest unit and the next suffice."""
     assert said == words(span)
+
+
+@pytest.mark.parametrize(
+    ("age", "more", "shown", "begins"),
+    [
+        (20 * MINUTE, {"snapshot": "snap-1"}, None, False),
+        (5 * HOUR, {"snapshot": "snap-1"}, None, False),
+        (6 * HOUR, {"snapshot": "snap-1"}, None, True),
+        (20 * MINUTE, {"snapshot": "snap-1"}, "failed", True),
+        (20 * MINUTE, {}, None, False),
+        (20 * MINUTE, {}, "failed", False),  # perhaps another's, while ours does not show yet
+        (59 * MINUTE, {}, None, False),
+        (60 * MINUTE, {}, None, True),
+        (60 * MINUTE, {"tries": 2}, None, False),
+        (6 * HOUR, {"tries": 2}, None, True),
+    ],
+)
+def test_waits_for_what_was_begun_and_does_not_show(
+    age: timedelta, more: dict[str, Any], shown: State | None, begins: bool
+) -> None:
+    """Answered: for the interval. Never answered: as long as a listing lags, then once more."""
+    began = Began(at=NOW - age, interval=6 * HOUR, **more)
+    history = [aged(7 * HOUR, number=2)] + ([aged(age, shown)] if shown else [])
+    found = is_due(history, [parse("PT6H P1D")], NOW, PERIOD, began)
+    assert found.due
+    assert begins == (found.wait is None)
+    assert begins or found.wait and found.wait[0] == "recorded"

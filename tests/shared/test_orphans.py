@@ -68,6 +68,30 @@ def test_the_grace_runs_from_the_disks_newest() -> None:
     assert "kept; they begin to expire in 1 d" == made.orphans[0].reason
 
 
+def test_the_grace_does_not_run_while_a_daemon_goes_on() -> None:
+    """It takes snapshots of the same disk without a cluster's label, perhaps as a way back."""
+    labels = {"created-by": "k8s-snapshots"}
+    daemons = snapshot("d", NOW - DAY, disk=A, labels=labels)
+    made = planned([*old(), daemons])
+    assert set() == gone(made)
+    assert "kept; they begin to expire in 29 d" == made.orphans[0].reason
+
+
+def test_a_daemons_snapshots_count_where_orphans_go() -> None:
+    """One of its snapshots stands for its time, as with any rule; itself it stays."""
+    labels = {"created-by": "k8s-snapshots"}
+    start = NOW - 100 * DAY
+    history = hourly(7, start, 4 * DAY, disk=A, deltas="P10D P365D")
+    daemons = snapshot("d", start - 13 * DAY, disk=A, labels=labels)
+
+    def let_go(counted: Sequence[Snapshot]) -> set[str]:
+        times = {s.id: s.started for s in counted} | {"next": NOW}
+        return {s.id for s in history[:-1]} - set(tarsnapper(times, [10 * DAY, 365 * DAY]))
+
+    assert let_go([*history, daemons]) == gone(planned([*history, daemons]))
+    assert let_go(history) != let_go([*history, daemons])
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_newest_orphan_is_never_deleted(count: int) -> None:
     """A hundred years later it is still there."""

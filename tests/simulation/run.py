@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -226,6 +227,8 @@ class Simulation:
 
     def lie(self) -> None:
         """Let the API lose its SnapshotRules, or most of everything, for some minutes."""
+        if not _is_json(self.world.objects.get(MIRROR, (b"",))[0]):
+            return
         self.world.until["API lies"] = self.world.now() + 14 * MINUTE
 
         def without_crd(items: list[Any]) -> tuple[list[Any], bool]:
@@ -247,16 +250,21 @@ class Simulation:
         how = self.rng.choice(("torn", "foreign", "gone"))
         self.world.faults[f"mirror {how}"] += 1
         if how == "gone":
-            del self.world.objects[MIRROR]
+            self.take_mirror()
             return
         spoilt = data[: len(data) // 2] if how == "torn" else FOREIGN
         self.world.objects[MIRROR] = spoilt, self.world.number(), written
 
     def mend_mirror(self) -> None:
         """Take a spoilt mirror away, as an operator does whom the alarm has told."""
-        data = self.world.objects.get(MIRROR, (b"]}",))[0]
-        if data == FOREIGN or not data.endswith(b"]}"):
-            del self.world.objects[MIRROR]
+        data = self.world.objects.get(MIRROR, (b"{}",))[0]
+        if data == FOREIGN or not _is_json(data):
+            self.take_mirror()
+
+    def take_mirror(self) -> None:
+        """Take the mirror away; not while the API lies, since then nothing could tell."""
+        del self.world.objects[MIRROR]
+        self.world.until.pop("API lies", None)
 
     # Passes
 
@@ -358,11 +366,14 @@ class Simulation:
     def judge_creation(self, log: PassLog, made: Real) -> None:
         """P4: no two unfailed snapshots of a disk within one interval less the slack."""
         self.made.append(made)
-        every = oracle.interval(oracle.rules_of(log.items), made.disk.name)
         if log.degraded:
             self.exempt.add(made.id)
-        borne = made.labels["k8s-snapshots-deltas"].split(" / ")
-        every = every or min(oracle.DELTAS[text][0] for text in borne)
+        rules = oracle.rules_of(log.items)
+        lists = rules.deltas.get(made.disk.name, [])
+        if made.disk.name in rules.broken:
+            # What cannot be understood goes on by the deltas that the newest one bears.
+            lists = made.labels["k8s-snapshots-deltas"].split(" / ")
+        every = min(oracle.DELTAS[text][0] for text in lists)
         least = oracle.spacing(every, self.period)
         tolerance = 4 * MINUTE if self.world.skewed else timedelta(seconds=30)
         for other in self.world.snapshots.values():
@@ -504,6 +515,14 @@ class Simulation:
         for first, second in pairwise(times):
             if second - first > every + self.period / 2 + MINUTE:
                 raise Violation(f"P5: {disk} drifts: {second - first} between two, every {every}")
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True
 
 
 def simulate(seed: int, say: Callable[[str], None] = lambda _: None) -> Result:
