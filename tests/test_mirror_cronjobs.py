@@ -29,7 +29,7 @@ DEMO = ROOT / "examples" / "demo-cluster.yaml"
 CLOUDS = ("aws", "google")
 SCHEMES = {"aws": "s3", "google": "gs"}
 KEY = "backup.kubernetes.io/deltas"
-TOKEN = "ya29.token"  # noqa: S105
+TOKEN = "ya29.token"
 
 Json = dict[str, Any]
 
@@ -64,7 +64,7 @@ def storage() -> Iterator[Uploads]:
     """Answer a PUT as Cloud Storage's XML API does."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:  # noqa: N802
+        def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if uploads.code == 200:
                 uploads.bodies[self.path.lstrip("/")] = body
@@ -157,7 +157,7 @@ def test_publishes_what_the_function_reads(publisher: Publisher, name: str) -> N
     assert f"bucket/demo/{name}" == where
     assert name.endswith("gz") == (data[:2] == b"\x1f\x8b")
     found = rules_of(mirror(data, name).read()).rules
-    assert found == rules_of(RulesFile(DEMO).read()).rules
+    assert found == rules_of(RulesFile(str(DEMO)).read()).rules
     assert {"PersistentVolumeClaim", "SnapshotRule"} <= {rule.source.kind for rule in found}
     assert re.fullmatch(rf"wrote \d+ bytes to \w+://bucket/demo/{name}\n", done.stdout)
 
@@ -236,7 +236,8 @@ def test_the_job_may_list_three_kinds_of_objects_only(cloud: str) -> None:
     account = found["ServiceAccount"]["metadata"]
     assert (subject["namespace"], subject["name"]) == (account["namespace"], account["name"])
     assert pod(cloud)["serviceAccountName"] == account["name"]
-    assert found["ClusterRoleBinding"]["roleRef"]["name"] == found["ClusterRole"]["metadata"]["name"]
+    referred = found["ClusterRoleBinding"]["roleRef"]["name"]
+    assert referred == found["ClusterRole"]["metadata"]["name"]
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,9 +55,9 @@ def caught_by(mutant: Mutant) -> str:
         if done.returncode:
             lines = done.stderr.strip().splitlines()
             return lines[-1] if lines else "a crash"
-        done = _run(tree, "-m", "pytest", "-x", "-q", *TESTS)
-        failed = [line for line in done.stdout.splitlines() if line.startswith("____")]
-        return failed[0].strip("_ ") if failed else "" if not done.returncode else "a crash"
+        done = _run(tree, "-m", "pytest", "-x", "-q", "-rf", *TESTS)
+        failed = re.findall(r"^FAILED \S+?::(\S+)", done.stdout, re.MULTILINE)
+        return failed[0] if failed else "a crash" if done.returncode else ""
 
 
 def _run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

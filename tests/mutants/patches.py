@@ -162,7 +162,7 @@ MUTANTS = (
     Mutant(
         "let orphans go within their grace",
         "shared/plan.py",
-        "        elif age < grace:",
+        "        elif left > timedelta(0):",
         "        elif False:",
     ),
     Mutant(
