@@ -210,7 +210,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def installed(bare: ApiServer) -> ApiServer:
-    """Serve a cluster with CRD and role, as `kubectl apply -f manifests/` leaves it."""
+    """Serve a cluster with CRD and role, as the two manifests that the README applies leave it."""
     role, binding = documents("rbac.yaml")
     bare.add(f"{ROLES}/clusterroles", role)
     bare.add(f"{ROLES}/clusterrolebindings", binding)

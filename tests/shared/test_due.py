@@ -248,4 +248,4 @@ def test_waits_for_what_was_begun_and_does_not_show(
     found = is_due(history, [parse("PT6H P1D")], NOW, PERIOD, began)
     assert found.due
     assert begins == (found.wait is None)
-    assert begins or found.wait and found.wait[0] == "recorded"
+    assert begins or (found.wait and found.wait[0] == "recorded")
