@@ -1,7 +1,7 @@
 """What a plan consists of. Serialises to JSON and back with msgspec."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -21,11 +21,16 @@ class Began(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     finished. `interval` is the disk's, less the slack, when it was begun.
     """
 
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
     interval: timedelta
     snapshot: str = ""
     tries: int = 1
     seen: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse times that cannot be reckoned with: they are read from a bucket."""
+        if not 2000 <= self.at.year <= 9000:
+            raise ValueError("`at` is no time at which a snapshot was begun")
 
 
 class Create(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Any
 from shared import __version__
 from shared.errors import PassError, RequestError
 from shared.files import RulesFile
-from shared.model import shorten
+from shared.model import printable, shorten
 from shared.ports import RulesSource
 from shared.reconcile import Outcome, Ports, run
 from shared.report import to_builtins
@@ -54,7 +54,7 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except PassError as error:
-        print(f"{prog}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"{prog}: {printable(str(error))}", file=sys.stderr)  # noqa: T201
     except Exception:
         # Left to Python it would end with status 1, which says that a pass was done.
         log.exception("unexpected error")
@@ -141,7 +141,7 @@ class _OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return text if record.exc_info else text.replace("\n", "\\n").replace("\r", "\\r")
+        return text if record.exc_info else printable(text)
 
 
 class _JSON(logging.Formatter):

@@ -9,6 +9,7 @@ import msgspec
 
 from shared.errors import ClusterError
 from shared.objects import Objects, decode_list
+from shared.plain_yaml import NotPlain, load_all
 from shared.ports import Check
 
 
@@ -65,14 +66,10 @@ def _is_single(data: bytes) -> bool:
 
 
 def _yaml_to_json(data: bytes, name: str) -> bytes:
-    import yaml
-
     try:
-        documents = [item for item in yaml.load_all(data, Loader=_loader()) if item is not None]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ClusterError(f"{name} is neither JSON nor YAML{where}") from None
+        documents = [item for item in load_all(data) if item is not None]
+    except NotPlain as error:
+        raise ClusterError(f"{name} is neither JSON nor YAML: {error}") from None
     items: list[Any] = []
     lists = 0
     for document in documents:
@@ -84,13 +81,4 @@ def _yaml_to_json(data: bytes, name: str) -> bytes:
             f"{name} holds no Kubernetes object: write it with "
             "kubectl get pv,pvc,snapshotrules --all-namespaces -o yaml"
         )
-    try:
-        return msgspec.json.encode({"kind": "List", "items": items}, enc_hook=str)
-    except RecursionError:  # too deep, or an alias within what it stands for
-        raise ClusterError(f"{name} is nested too deeply") from None
-
-
-def _loader() -> Any:
-    import yaml
-
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return msgspec.json.encode({"kind": "List", "items": items}, enc_hook=str)

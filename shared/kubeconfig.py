@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import ClusterError
 from shared.model import shorten
+from shared.plain_yaml import NotPlain, load_all
 
 _FLATTEN = "put in what kubectl config view --raw --minify --flatten prints"
 _LOGIN = "put in a service account's token, or set CLUSTER_NAME alone where it is EKS or GKE"
@@ -66,16 +67,13 @@ class _Unusable(Exception):
 
 
 def _load(text: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", see line {mark.line + 1}" if mark else ""
-        raise _Unusable(f"it is no YAML{where}") from None
-    except (RecursionError, ValueError):  # of a date that is none, for one
-        raise _Unusable("it is no YAML of the kind that kubectl writes") from None
+        (content,) = load_all(text) or [None]
+    except NotPlain as error:
+        raise _Unusable(str(error)) from None
+    except ValueError:
+        raise _Unusable("it holds several YAML documents") from None
+    return content
 
 
 def _entry(content: Any, kind: str, name: str) -> dict[str, Any]:

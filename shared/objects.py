@@ -221,11 +221,21 @@ def decode_list(data: bytes, read_from: str) -> Objects:
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """Decode JSON, with null in place of what is nested too deeply, as one object may be."""
+    """Decode JSON, whatever one object in it is like.
+
+    What is nested too deeply becomes null, and half of a surrogate pair U+FFFD, as in Go.
+    """
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
         return msgspec.json.decode(_flatten(data), type=kind)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        mended = _PAIR.sub(lambda m: m[0] if m[1] is None else b"\\ufffd", data)
+        if mended == data:
+            raise
+        return decode(mended, kind)
 
 
 def _kind(item: msgspec.Raw, objects: Objects) -> str:
@@ -254,6 +264,12 @@ def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Proble
         value="",
         message=f"cannot be read: {shorten(problem)}",
     )
+
+
+#: An escape in a JSON string: a surrogate pair or any other, and as a group half of a pair.
+_PAIR = re.compile(
+    rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
 
 
 def _flatten(body: bytes) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from shared.errors import UnknownDisk
-from shared.model import Disk, Problem, RuleSet, shorten
+from shared.model import LONGEST, Disk, Problem, RuleSet, shorten
 
 
 def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> RuleSet:
@@ -27,7 +27,7 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
                     source=rule.source,
                     field=place.field,
                     value=shorten(place.value),
-                    message=str(place),
+                    message=shorten(str(place), LONGEST),
                     rule=rule.name,
                 )
             )

@@ -75,6 +75,8 @@ def parse_request(event: Any) -> Request:
         request = msgspec.convert(event, Request)
     except msgspec.ValidationError as error:
         raise RequestError(_explain(str(error))) from None
+    except UnicodeError:
+        raise RequestError("the payload has a text that is no Unicode (half of a pair)") from None
     for field in Only.__struct_fields__:
         if event.get("only", {}).get(field) == []:
             raise RequestError(f"only.{field} is empty; leave it out to select all, or name some")
@@ -92,7 +94,8 @@ def _kind(value: object) -> str:
 
 
 def _explain(text: str) -> str:
-    problem, _, path = text.partition(" - at `$")
+    # What is quoted before the path may be made to look like one.
+    problem, _, path = text.rpartition(" - at `$") if " - at `$" in text else (text, "", "")
     field = path.rstrip("`").lstrip(".") or "the payload"
     fields = {
         "": Request.__struct_fields__,
@@ -108,4 +111,4 @@ def _explain(text: str) -> str:
         would_do = 'only is an object such as {"namespaces": ["shop"]}'
     else:
         would_do = "allow_mass_expiry is true or false"
-    return f"{field}: {shorten(problem)}; {would_do}"
+    return f"{shorten(field)}: {shorten(problem)}; {would_do}"

@@ -12,7 +12,7 @@ import msgspec
 
 from shared.deltas import parse
 from shared.errors import DeltasError, UnknownDisk
-from shared.model import Disk, Problem, Rule, RuleSet, Source, shorten
+from shared.model import LONGEST, Disk, Problem, Rule, RuleSet, Source, shorten
 from shared.objects import Objects, PersistentVolume, PersistentVolumeClaim, SnapshotRule
 from shared.ports import Volumes
 
@@ -112,9 +112,9 @@ class _Reader:
             Problem(
                 severity=wrong.severity,
                 source=source,
-                field=wrong.field,
+                field=shorten(wrong.field, LONGEST),
                 value=shorten(wrong.value),
-                message=str(wrong),
+                message=shorten(str(wrong), LONGEST),
                 disk=wrong.disk,
                 rule="" if isinstance(wrong, _Powerless) else self._name(source, wrong.claim),
             )

@@ -212,7 +212,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             # A system without time zones still knows UTC, which functions run in.
             if self.tz != "UTC":
                 ZoneInfo(self.tz)
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError, RecursionError) as error:
             raise _wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
         sample = datetime(2026, 12, 31, 23, 58, 59, tzinfo=UTC)
         spans = (timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
@@ -273,6 +273,8 @@ def _convert(name: str, text: str, kind: Any) -> Any:
         raw = next((word for word in get_args(bare) if word.lower() == text.lower()), text)
     try:
         return msgspec.convert(raw, kind, strict=False)
+    except UnicodeError:
+        raise _wrong(name, text, "text in UTF-8 would do") from None
     except msgspec.ValidationError as error:
         would_do = _WOULD_DO.get(name) or _WOULD_DO.get(bare) or _example(kind) or str(error)
         raise _wrong(name, text, would_do) from None

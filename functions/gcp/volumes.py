@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import UnknownDisk
-from shared.model import Disk
+from shared.model import Disk, shorten
 from shared.objects import PersistentVolume
 
 #: The Compute Engine persistent disk CSI driver, and the name that old clusters had for it.
@@ -84,7 +84,7 @@ class PersistentDisks:
         else:
             pattern = _ZONE if kind == "zones" else _REGION
             if not re.fullmatch(pattern, where):
-                raise UnknownDisk(field, handle, f"{where} is not one of Google's {kind}")
+                raise UnknownDisk(field, handle, f"{shorten(where)} is not one of Google's {kind}")
             place = f"{kind}/{where}/"
         return self._disk(field, self.project if project == _UNSPECIFIED else project, place, name)
 
