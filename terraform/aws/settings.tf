@@ -1,0 +1,272 @@
+# The function's settings: name, default and description are those of the setting, and a test says so.
+# What is left out is derived here (MIRROR_URL), set by Lambda (AWS_REGION), or for the command line.
+
+variable "cluster_name" {
+  description = "The cluster whose rules are read, as its cloud knows it: on AWS the name of an EKS cluster in `AWS_REGION`, on Google Cloud `projects/P/locations/L/clusters/C`. With a kubeconfig it is only a name."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = !startswith(var.cluster_name, "arn:")
+    error_message = "cluster_name should be the name of the cluster, not its ARN: what stands after \"cluster/\", ${try(split("cluster/", var.cluster_name)[1], "such as production")}."
+  }
+
+  validation {
+    condition     = var.cluster_name == "" || var.kube_config_secret != "" || can(regex("^[0-9A-Za-z][-_0-9A-Za-z]{0,99}$", var.cluster_name)) || startswith(var.cluster_name, "arn:")
+    error_message = "cluster_name should be the name of an EKS cluster: up to 100 letters, digits, - and _."
+  }
+
+  validation {
+    condition     = var.cluster_name != "" || var.rules_from == "mirror" || var.kube_config_secret != ""
+    error_message = "cluster_name should name the EKS cluster, unless kube_config_secret names a secret that holds a kubeconfig, or rules_from is mirror."
+  }
+
+  validation {
+    condition     = var.cluster_name != "" || var.cluster_id != ""
+    error_message = "cluster_name or cluster_id should be set: snapshots are labelled with it, and the alarms look for it."
+  }
+}
+
+variable "cluster_id" {
+  description = "Label that tells this cluster's snapshots from another's in the same account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = length(var.cluster_id) <= 255 && trimspace(var.cluster_id) == var.cluster_id
+    error_message = "cluster_id should be up to 255 characters, without blanks around them: it is the value of a tag."
+  }
+}
+
+variable "kube_config_secret" {
+  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, perhaps with `/versions/V`, in Secret Manager."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[-\\w/+=.@:]{0,600}$", var.kube_config_secret))
+    error_message = "kube_config_secret should be the ARN or name of a secret that holds a kubeconfig, not what it holds."
+  }
+}
+
+variable "use_claim_name" {
+  description = "Name snapshots after the claim instead of the volume or rule."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "deltas_annotation_key" {
+  description = "The annotation that holds deltas."
+  type        = string
+  default     = "backup.kubernetes.io/deltas"
+  nullable    = false
+
+  validation {
+    condition     = var.deltas_annotation_key != ""
+    error_message = "deltas_annotation_key should be the key of an annotation, such as backup.kubernetes.io/deltas."
+  }
+}
+
+variable "snapshot_author_label" {
+  description = "Value of the label that marks our snapshots."
+  type        = string
+  default     = "k8s-snapshots"
+  nullable    = false
+
+  validation {
+    condition     = length(var.snapshot_author_label) > 0 && length(var.snapshot_author_label) <= 255
+    error_message = "snapshot_author_label should be 1 to 255 characters: it is the value of a tag."
+  }
+}
+
+variable "snapshot_author_label_key" {
+  description = "Key of the label that marks our snapshots: up to 63 characters, lowercase letters, digits, `-`, `_`."
+  type        = string
+  default     = "created-by"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][-_a-z0-9]{0,62}$", var.snapshot_author_label_key))
+    error_message = "snapshot_author_label_key should be a letter, then up to 62 lowercase letters, digits, - and _."
+  }
+}
+
+variable "keep_label" {
+  description = "Key of the label that forbids to delete a snapshot: `true`, or a date until which it is kept, such as `2027-01-31`."
+  type        = string
+  default     = "k8s-snapshots-keep"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][-_a-z0-9]{0,62}$", var.keep_label))
+    error_message = "keep_label should be a letter, then up to 62 lowercase letters, digits, - and _."
+  }
+}
+
+variable "snapshot_datetime_format" {
+  description = "strftime format of the time in a snapshot's name, UTC."
+  type        = string
+  default     = "%d%m%y-%H%M%S"
+  nullable    = false
+
+  validation {
+    condition     = var.snapshot_datetime_format != ""
+    error_message = "snapshot_datetime_format should be a strftime format to the minute at least, such as %d%m%y-%H%M%S."
+  }
+}
+
+variable "schedule_period" {
+  description = "How often the scheduler fires the function, an ISO 8601 duration. Decides how much early a snapshot may be."
+  type        = string
+  default     = "PT5M"
+  nullable    = false
+
+  validation {
+    condition = can(regex(local.duration, var.schedule_period)) && alltrue([
+      for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.schedule_period}") : part[0] * local.units[part[1]]])] :
+      seconds >= 60 && seconds % 60 == 0 && seconds <= 86400
+    ])
+    error_message = "schedule_period should be whole minutes, from PT1M to P1D, such as PT5M for every five minutes."
+  }
+}
+
+variable "disk_rule_namespaces" {
+  description = "Namespaces whose SnapshotRules may use `spec.disk` and `spec.persistentVolume`, separated by commas. Default: all."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.disk_rule_namespaces : can(regex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", name))])
+    error_message = "disk_rule_namespaces should be names of namespaces, such as [\"kube-system\"], or empty for all."
+  }
+}
+
+variable "rules_from" {
+  description = "`cluster`: rules are read from its API, and from the mirror while that cannot be reached. `mirror`: from there only, for clusters that the function cannot reach; a CronJob in `manifests/` publishes it."
+  type        = string
+  default     = "cluster"
+  nullable    = false
+
+  validation {
+    condition     = contains(["cluster", "mirror"], var.rules_from)
+    error_message = "rules_from should be cluster or mirror."
+  }
+}
+
+variable "mirror_max_age" {
+  description = "A mirror older than this deletes nothing where it is the only source of rules. A mirror that is written by the function is renewed every quarter of it."
+  type        = string
+  default     = "P1D"
+  nullable    = false
+
+  validation {
+    condition = can(regex(local.duration, var.mirror_max_age)) && alltrue([
+      for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.mirror_max_age}") : part[0] * local.units[part[1]]])] :
+      seconds >= 600 && seconds <= 31 * 86400
+    ])
+    error_message = "mirror_max_age should be an ISO 8601 duration from PT10M to P31D, such as P1D."
+  }
+}
+
+variable "max_expire" {
+  description = "How many snapshots that the deltas they were made under would still keep a pass deletes of one disk; more are held, since a rule may have been mistyped."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.max_expire >= 0 && var.max_expire <= 10000 && floor(var.max_expire) == var.max_expire
+    error_message = "max_expire should be a whole number from 0 to 10000."
+  }
+}
+
+variable "orphans" {
+  description = "What becomes of snapshots of this cluster whose disk no rule covers any more. `expire`: they go by the deltas that they bear, the newest never."
+  type        = string
+  default     = "keep"
+  nullable    = false
+
+  validation {
+    condition     = contains(["keep", "expire"], var.orphans)
+    error_message = "orphans should be keep or expire."
+  }
+}
+
+variable "orphan_grace" {
+  description = "How long after its newest snapshot a disk's orphans begin to expire, where `ORPHANS=expire`."
+  type        = string
+  default     = "P30D"
+  nullable    = false
+
+  validation {
+    condition = can(regex(local.duration, var.orphan_grace)) && alltrue([
+      for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.orphan_grace}") : part[0] * local.units[part[1]]])] :
+      seconds <= 3650 * 86400
+    ])
+    error_message = "orphan_grace should be an ISO 8601 duration up to P3650D, such as P30D."
+  }
+}
+
+variable "ping_url" {
+  description = "Gets a GET at the end of a pass that saw snapshots completed which an earlier pass began. Needs `MIRROR_URL`."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https?://\\S+)?$", var.ping_url))
+    error_message = "ping_url should be a URL such as https://example.com/ping."
+  }
+}
+
+variable "heartbeat_url" {
+  description = "Gets a GET at the end of a pass that did its work and found nothing overdue, for a dead man's switch."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https?://\\S+)?$", var.heartbeat_url))
+    error_message = "heartbeat_url should be a URL such as https://example.com/ping."
+  }
+}
+
+variable "log_level" {
+  description = "`DEBUG`, `INFO`, `WARNING` or `ERROR`."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "log_level should be DEBUG, INFO, WARNING or ERROR."
+  }
+}
+
+variable "regions" {
+  description = "Regions to list beside those that rules name, separated by commas, so that orphans are seen there too."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = var.regions == null || try(length(var.regions) > 0, true)
+    error_message = "regions should name at least one region, such as [\"eu-west-1\"]; leave it out for the current one."
+  }
+
+  validation {
+    condition     = alltrue([for name in coalesce(var.regions, []) : can(regex("^[a-z]{2,4}(-[a-z]+)+-\\d{1,2}$", name))])
+    error_message = "regions should be names of regions, such as eu-west-1: not of zones, such as eu-west-1a, which has one letter more."
+  }
+
+  validation {
+    condition     = length(distinct(coalesce(var.regions, []))) == length(coalesce(var.regions, []))
+    error_message = "regions should name each region once."
+  }
+}
