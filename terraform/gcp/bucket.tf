@@ -1,0 +1,80 @@
+locals {
+  bucket     = var.bucket == "" ? google_storage_bucket.this[0].name : var.bucket
+  mirror     = "${var.name}/rules.json.gz"
+  mirror_url = "gs://${local.bucket}/${local.mirror}"
+  # Names of buckets are everybody's; a project's name makes them ours.
+  prefix = "${replace(var.project_id, "/[.:]/", "-")}-${var.name}"
+}
+
+# Mirror, state and reports: NAME/rules.json.gz, NAME/rules/state/, NAME/rules/read.json, NAME/rules/reports/.
+resource "google_storage_bucket" "this" {
+  count = var.bucket == "" ? 1 : 0
+
+  project                     = var.project_id
+  name                        = local.prefix
+  location                    = coalesce(var.bucket_location, var.region)
+  labels                      = local.labels
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false # whoever wants it gone empties it
+
+  versioning {
+    enabled = true
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 30
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = var.report_days
+      matches_prefix = ["${var.name}/rules/reports/"]
+      with_state     = "LIVE"
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = google_kms_crypto_key_iam_member.bucket
+    content {
+      default_kms_key_name = encryption.value.crypto_key_id
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+data "google_storage_project_service_account" "this" {
+  count   = var.kms_key == "" ? 0 : 1
+  project = var.project_id
+}
+
+resource "google_kms_crypto_key_iam_member" "bucket" {
+  count = var.kms_key == "" ? 0 : 1
+
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = data.google_storage_project_service_account.this[0].member
+}
+
+# Holds the zip of the function, which its name tells and `make build` makes again.
+resource "google_storage_bucket" "source" {
+  project                     = var.project_id
+  name                        = "${local.prefix}-source"
+  location                    = var.region
+  labels                      = local.labels
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true
+
+  depends_on = [google_project_service.this]
+}

@@ -1,0 +1,274 @@
+# Where it runs and how it is watched. The function's own settings are in settings.tf.
+
+variable "project_id" {
+  description = "The project that the function runs in."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id is no ID of a project: one such as shop-production would do, not its number or display name."
+  }
+}
+
+variable "region" {
+  description = "The region of function, scheduler and bucket, such as `europe-west1`: best the cluster's."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)*-[a-z]+[0-9]{1,2}$", var.region))
+    error_message = "region is no region: one such as europe-west1 would do, without a zone's letter."
+  }
+}
+
+variable "name" {
+  description = "Begins the name of everything that is made here, so that several clusters can share a project. 6 to 23 characters."
+  type        = string
+  default     = "k8s-snapshots"
+  nullable    = false
+
+  validation {
+    # A service account's ID has 6 to 30 characters, and "-mirror" comes behind it.
+    condition     = can(regex("^[a-z][-a-z0-9]{4,21}[a-z0-9]$", var.name))
+    error_message = "name must be a letter, then lowercase letters, digits and -, 6 to 23 characters in all, none of them a - at the end: k8s-snapshots or snapshots-shop would do."
+  }
+}
+
+variable "labels" {
+  description = "Labels for function, buckets and alert policies, beside `app`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "zip" {
+  description = "The artefact that `make build` writes. Default: `build/gcp.zip` of this checkout."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = fileexists(coalesce(var.zip, "${path.module}/../../build/gcp.zip"))
+    error_message = "There is no artefact at ${coalesce(var.zip, "build/gcp.zip")}: run make build first."
+  }
+}
+
+variable "memory" {
+  description = "Memory of an instance. A pass takes about 180 MB, and 60 MB more for 20,000 volumes."
+  type        = string
+  default     = "512Mi"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]*(Mi|Gi|M|G)$", var.memory))
+    error_message = "memory is no amount: 512Mi or 1Gi would do."
+  }
+}
+
+variable "cpu" {
+  description = "CPUs of an instance. With less than one, which Google would give to this much memory, a cold start takes three times as long."
+  type        = string
+  default     = "1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([1248]|0\\.[0-9]+)$", var.cpu))
+    error_message = "cpu is no number of CPUs: 1 would do, or a fraction such as 0.5, 2, 4 and 8."
+  }
+}
+
+variable "timeout" {
+  description = "Seconds after which Google ends a pass; more than `pass_deadline`, by which it ends itself. The scheduler waits no longer than 1800."
+  type        = number
+  default     = 540
+  nullable    = false
+
+  validation {
+    condition     = var.timeout >= 60 && var.timeout <= 1800 && floor(var.timeout) == var.timeout
+    error_message = "timeout must be a whole number of seconds from 60 to 1800: 540 would do."
+  }
+}
+
+variable "ingress" {
+  description = "Who reaches the function's address: `ALLOW_ALL`, where IAM alone decides whose call is taken, or `ALLOW_INTERNAL_ONLY`, where it must also come from the project's networks or its scheduler."
+  type        = string
+  default     = "ALLOW_ALL"
+  nullable    = false
+
+  validation {
+    condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_ONLY"], var.ingress)
+    error_message = "ingress must be one of two: ALLOW_ALL or ALLOW_INTERNAL_ONLY would do."
+  }
+}
+
+variable "invokers" {
+  description = "Who may call the function by hand, beside the scheduler: principals such as `user:ann@example.com` or `group:ops@example.com`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for who in var.invokers : can(regex("^(user|group|domain|serviceAccount|principal|principalSet):.+$", who))])
+    error_message = "invokers holds something that is no principal, or everybody: [\"user:ann@example.com\"] would do, or group:, serviceAccount:, domain:, principal: and principalSet:; allUsers is refused, since a call can delete snapshots."
+  }
+}
+
+variable "vpc_connector" {
+  description = "ID of a Serverless VPC Access connector, `projects/P/locations/L/connectors/C`, for clusters with a private endpoint."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(projects/[^/]+/locations/[^/]+/connectors/[^/]+)?$", var.vpc_connector))
+    error_message = "vpc_connector is no ID of a connector: projects/PROJECT/locations/REGION/connectors/CONNECTOR would do."
+  }
+  validation {
+    condition     = var.vpc_connector == "" || var.subnetwork == ""
+    error_message = "vpc_connector and subnetwork are two ways into a network: set one of them."
+  }
+}
+
+variable "subnetwork" {
+  description = "A subnetwork for direct VPC egress, `projects/P/regions/R/subnetworks/S`, instead of a connector."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(projects/[^/]+/regions/[^/]+/subnetworks/[^/]+)?$", var.subnetwork))
+    error_message = "subnetwork is not the full name of one: projects/PROJECT/regions/REGION/subnetworks/SUBNETWORK would do."
+  }
+}
+
+variable "network_tags" {
+  description = "Network tags of direct VPC egress, for firewall rules."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "egress" {
+  description = "What goes through connector or subnetwork: `PRIVATE_RANGES_ONLY` or `ALL_TRAFFIC`. The latter for a cluster whose authorized networks hold only a NAT's address."
+  type        = string
+  default     = "PRIVATE_RANGES_ONLY"
+  nullable    = false
+
+  validation {
+    condition     = contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], var.egress)
+    error_message = "egress must be one of two: PRIVATE_RANGES_ONLY or ALL_TRAFFIC would do."
+  }
+}
+
+variable "schedule_per_project" {
+  description = "Whether each project with disks gets a schedule of its own, so that they are worked on side by side. Else one pass does them all."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "paused" {
+  description = "Whether the schedules are paused: for a first look by hand, or while something is repaired. No alert for missing passes meanwhile."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "bucket" {
+  description = "A bucket of your own for mirror, state and reports, with uniform access. Default: one is made."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])?$", var.bucket))
+    error_message = "bucket is no name of a bucket: one such as shop-backups would do, without gs:// and without a path."
+  }
+}
+
+variable "bucket_location" {
+  description = "Where the bucket is made, such as `EU` or `europe-west1`. Default: `region`."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "kms_key" {
+  description = "A key for the bucket that is made, `projects/P/locations/L/keyRings/R/cryptoKeys/K`. Default: Google's own keys."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)?$", var.kms_key))
+    error_message = "kms_key is not the full name of a key: projects/P/locations/L/keyRings/R/cryptoKeys/K would do, without a version."
+  }
+}
+
+variable "report_days" {
+  description = "Days that full reports are kept."
+  type        = number
+  default     = 400
+  nullable    = false
+
+  validation {
+    condition     = var.report_days >= 1 && floor(var.report_days) == var.report_days
+    error_message = "report_days must be a whole number of days, at least 1: 400 would do."
+  }
+}
+
+variable "mirror_publishers" {
+  description = "Who may write the mirror, where `rules_from` is `mirror`, beside the service account that is made for the CronJob: principals such as `principal://iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/subject/system:serviceaccount:kube-system:k8s-snapshots-mirror`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for who in var.mirror_publishers : can(regex("^(user|group|serviceAccount|principal|principalSet):.+$", who))])
+    error_message = "mirror_publishers holds something that is no principal: [\"serviceAccount:mirror@shop-production.iam.gserviceaccount.com\"] would do, or user:, group:, principal: and principalSet:."
+  }
+}
+
+variable "notification_channels" {
+  description = "Names of notification channels that alerts go to, `projects/P/notificationChannels/N`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", name))])
+    error_message = "notification_channels holds something that is no channel: [\"projects/PROJECT/notificationChannels/NUMBER\"] would do, as gcloud beta monitoring channels list prints them."
+  }
+}
+
+variable "alarm_emails" {
+  description = "Addresses that alerts go to; a channel is made for each."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for address in var.alarm_emails : can(regex("^[^@\\s:]+@[^@\\s]+$", address))])
+    error_message = "alarm_emails holds something that is no address: [\"ops@example.com\"] would do."
+  }
+}
+
+variable "alarm_after_periods" {
+  description = "After how many periods of the schedule without a completed pass it is an alert, and how long other troubles may last."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.alarm_after_periods >= 2 && var.alarm_after_periods <= 100 && floor(var.alarm_after_periods) == var.alarm_after_periods
+    error_message = "alarm_after_periods must be a whole number from 2 to 100: 3 would do. One period would be an alert whenever a pass takes a little longer."
+  }
+}
+
+variable "enable_apis" {
+  description = "Whether the APIs that are used are enabled here; they stay enabled afterwards. Without it, somebody else does that."
+  type        = bool
+  default     = true
+  nullable    = false
+}
