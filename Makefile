@@ -9,10 +9,10 @@ START  ?= 0
 FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutants fuzz check format bench build docs lock clean
+.PHONY: help demo test simulate mutants fuzz check format bench build terraform-check docs lock clean
 
 help: ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([-a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
 $(READY): requirements.txt
 	@echo "Installing the requirements into $(VENV), once; this takes a minute or two."
@@ -50,6 +50,15 @@ bench: $(READY) ## measure speed and memory against named baselines
 
 build: $(READY) ## build build/aws.zip (ARCH=arm64 or x86_64) and build/gcp.zip
 	@$(BIN)/python -m tools.build --arch $(ARCH)
+
+# Needs terraform and its registry; .ci/run has the same checks, and more, where it can plan offline.
+terraform-check: ## validate and test the Terraform modules and examples
+	@for zip in aws gcp; do test -f build/$$zip.zip || { echo "run make build first"; exit 1; }; done
+	@terraform fmt -check -recursive terraform examples/terraform
+	@for root in terraform/aws terraform/gcp examples/terraform/*/*; do \
+	  echo "$$root" && terraform -chdir=$$root init -backend=false -input=false >/dev/null && \
+	  terraform -chdir=$$root validate -no-color || exit 1; done
+	@for cloud in aws gcp; do terraform -chdir=terraform/$$cloud test -no-color || exit 1; done
 
 docs: $(READY) ## write what the documents take from the code
 	@$(BIN)/python -m tools.docs

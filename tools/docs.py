@@ -14,6 +14,7 @@ from functions.aws.wiring import AWSSettings
 from functions.gcp.wiring import GCPSettings
 from shared import report
 from shared.settings import Settings, describe
+from tools import hcl
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +28,13 @@ def documents() -> Iterator[tuple[Path, str]]:
         "docs/report.md": {
             "report": fields_table(report.Report),
             "summary": fields_table(report.Summary),
+        },
+        **{
+            f"terraform/{cloud}/README.md": {
+                "inputs": inputs_table(ROOT / "terraform" / cloud),
+                "outputs": outputs_table(ROOT / "terraform" / cloud),
+            }
+            for cloud in ("aws", "gcp")
         },
     }.items():
         text = (ROOT / name).read_text()
@@ -43,6 +51,25 @@ def settings_table(kind: type[Settings], without: type[Settings] | None = None) 
     others = describe(without) if without else []
     for name, default, meaning in (row for row in describe(kind) if row not in others):
         rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |")
+    return "\n".join(rows)
+
+
+def inputs_table(module: Path) -> str:
+    """Print the variables of a Terraform module as a table, those that must be set first."""
+    rows = ["| variable | type | default | meaning |", "|---|---|---|---|"]
+    found = hcl.variables(module)
+    for v in sorted(found, key=lambda v: v.default != hcl.REQUIRED):
+        unset = v.default is None or v.default in ("", [], {})
+        default = v.default if v.default == hcl.REQUIRED else f"`{json.dumps(v.default)}`"
+        kind = f"`{v.type}`" if "\n" not in v.type else "object"
+        rows.append(f"| `{v.name}` | {kind} | {'' if unset else default} | {v.description} |")
+    return "\n".join(rows)
+
+
+def outputs_table(module: Path) -> str:
+    """Print what a Terraform module gives back as a table."""
+    rows = ["| output | what it is |", "|---|---|"]
+    rows += [f"| `{output.name}` | {output.description} |" for output in hcl.outputs(module)]
     return "\n".join(rows)
 
 

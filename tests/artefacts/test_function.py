@@ -91,6 +91,15 @@ def test_a_pass(world: World) -> None:
     assert done["summary"]["deleted"] == world.changes().count("snapshots.delete") > 0
 
 
+def test_cloud_schedulers_request_is_a_pass(world: World) -> None:
+    """As the job that Terraform makes sends it."""
+    event = json.loads((ROOT / "examples" / "events" / "cloud-scheduler.json").read_text())
+    status, done = world.function.send(
+        event["body"].encode(), method=event["method"], **event["headers"]
+    )
+    assert (status, done["outcome"], done["mode"]) == (200, "completed", "reconcile")
+
+
 def test_an_empty_body_is_a_pass(world: World) -> None:
     """Cloud Scheduler may send nothing."""
     status, done = world.function.send()

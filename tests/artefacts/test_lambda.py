@@ -90,6 +90,16 @@ def test_a_plan_and_then_the_pass(world: World) -> None:
     assert json.loads(metrics[-1])["SnapshotsCreated"] == [1]
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples" / "events").glob("event*")), ids=lambda path: path.stem
+)
+def test_schedulers_events_are_passes(world: World, path: Path) -> None:
+    """What EventBridge sends, by rule, by schedule, with and without an input of ours."""
+    kind, done = world.runtime.invoke(json.loads(path.read_text()))
+    assert (kind, done["outcome"], done["mode"]) == ("response", "completed", "reconcile")
+    assert world.actions().count("DescribeSnapshots") == 1
+
+
 def test_a_bad_payload_is_an_error(world: World) -> None:
     """The runtime posts the error, by its type and with what would be right."""
     kind, error = world.runtime.invoke({"mode": "dry-run"})

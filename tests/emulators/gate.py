@@ -160,7 +160,9 @@ class GatedEC2(EC2):
                 yield "ec2:CreateTags", new, {**tags, "ec2:CreateAction": call.action}
         elif call.action in ("DeleteSnapshot", "CreateTags"):
             for key, name in call.params.items():
-                if key == "SnapshotId" or key.startswith("ResourceId."):
+                # What is not there bears no tags: that it is gone is what EC2 says.
+                gone = name not in self._backend(call.region).snapshots
+                if (key == "SnapshotId" and not gone) or key.startswith("ResourceId."):
                     found = f"arn:aws:ec2:{call.region}::snapshot/{name}"
                     yield action, found, self._tags(call.region, name)
         else:

@@ -1,0 +1,1 @@
+"""The Terraform modules, held to the code that they deploy."""
