@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from shared import __version__
@@ -9,7 +10,17 @@ from shared.actions import Plan
 from shared.apply import Applied
 from shared.ports import Listing
 from shared.reading import Reading
-from shared.report import Held, Orphaned, Outcome, Report, ScopeReport, Summary, Waiting
+from shared.report import (
+    Awaited,
+    Explanation,
+    Held,
+    Orphaned,
+    Outcome,
+    Report,
+    ScopeReport,
+    Summary,
+    Waiting,
+)
 
 
 def answer(
@@ -25,10 +36,14 @@ def answer(
     skipped: Sequence[str],
     plan: Plan,
     applied: Applied,
+    awaited: tuple[Awaited, ...] = (),
+    explanations: tuple[Explanation, ...] = (),
 ) -> Report:
     """Give the whole report; `Report.cut` makes an answer of it."""
     complete = all(listing.complete for listing in listings)
     outcome: Outcome = "completed" if complete and not applied.failures else "partial"
+    if mode == "backfill" and _unfinished(plan, applied, awaited):
+        outcome = "partial"
     if skipped and not listings:
         outcome = "skipped"
     return Report(
@@ -56,8 +71,16 @@ def answer(
             ),
             *(ScopeReport(scope=scope, complete=False, skipped=True) for scope in skipped),
         ),
+        explanations=explanations,
         **_lists(plan, applied),
+        awaited=awaited,
     )
+
+
+def _unfinished(plan: Plan, applied: Applied, awaited: Iterable[Awaited]) -> bool:
+    """Tell whether a backfill has left something to another call."""
+    waits = any(wait.cause != "pending" for wait in plan.waits)
+    return bool(waits or applied.deferred or any(a.state != "completed" for a in awaited))
 
 
 def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
@@ -95,6 +118,7 @@ def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
 
 def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:
     late = [d for d in plan.disks if d.late and d.disk.id not in applied.created_disks]
+    worst = max(late, key=lambda d: inf if d.overdue is None else d.overdue, default=None)
     disagreed = {hold.snapshot.disk for hold in plan.holds if hold.cause == "two-key"}
     return Summary(
         rules=plan.rules,
@@ -113,6 +137,7 @@ def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:
         orphans=sum(orphans.count for orphans in plan.orphans),
         overdue=len(late),
         worst_overdue=max((disk.overdue or 0.0 for disk in late), default=0.0),
+        worst_disk=worst.disk.id if worst else "",
         unconfirmed=sum(done.unconfirmed for done in applied.deletions),
         two_key_disagreements=len(disagreed),
     )

@@ -38,7 +38,11 @@ class Deadline:
 
     def left(self, kept_back: float = 0.0) -> bool:
         """Tell whether work may still be started when a part of the time is kept back."""
-        return self._clock.monotonic() - self._start < self._whole * (1 - kept_back)
+        return self.remaining(kept_back) > 0
+
+    def remaining(self, kept_back: float = 0.0) -> float:
+        """Tell how many seconds are left."""
+        return self._whole * (1 - kept_back) - (self._clock.monotonic() - self._start)
 
 
 class Applied:
@@ -132,7 +136,7 @@ def apply(
     for create, made in _each(creator.create, plan.creates, workers):
         if isinstance(made, Snapshot):
             applied.created(create, made.id)
-            log.info("created %s of %s: %s", made.id, create.disk.id, create.reason)
+            audit("create", made.id, create.disk, create.reason, create.rules)
         else:
             if isinstance(made, Unanswered):
                 applied.unknown.add(create.disk)
@@ -149,10 +153,20 @@ def apply(
         disk, snapshot = delete.snapshot.disk.id, delete.snapshot.id
         if error is None:
             applied.deleted(delete)
-            log.info("deleted %s of %s: %s", snapshot, disk, delete.reason)
+            audit("delete", snapshot, delete.snapshot.disk, delete.reason)
         else:
             applied.missed("delete", disk, snapshot, error)
     return applied
+
+
+def audit(
+    action: Action, snapshot: str, disk: Disk, reason: str, rules: Sequence[str] = ()
+) -> None:
+    """Log one line of what was done to a snapshot, whose fields programs can ask for."""
+    fields = {"action": action, "snapshot": snapshot, "disk": disk.id, "reason": reason}
+    done = "created" if action == "create" else "deleted"
+    log.info("%s %s of %s: %s", done, snapshot, disk.id, reason,
+             extra={"audit": fields | ({"rules": [*rules[:8]]} if rules else {})})  # fmt: skip
 
 
 class _Creator:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shared import __version__
+from shared import __version__, byhand
 from shared.errors import PassError, RequestError
 from shared.files import RulesFile
 from shared.model import printable, shorten
@@ -30,6 +30,10 @@ examples:
   {prog} plan --only namespaces=shop
   kubectl get pv,pvc,snapshotrules -A -o json | {prog} plan --rules -
   {prog} reconcile --json
+  {prog} backfill --force --wait --only namespaces=shop
+  {prog} explain --only disks=vol-0123456789abcdef0
+  {prog} adopt --only namespaces=shop
+  {prog} restore --claim shop/data --at 2026-11-22T06:00Z
 
 exit status: 0 done; 1 some disks failed or could not be listed; 2 could not do its work.
 Settings come from the environment, as the function has them: see the table in the README.
@@ -44,7 +48,7 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
         build: makes settings and ports from the environment and, if given, a source of rules.
         argv: the arguments; None takes the process's.
     """
-    arguments = _parser(prog).parse_args(argv)
+    arguments = parser(prog).parse_args(argv)
     try:
         status = _run(build, arguments)
         sys.stdout.flush()
@@ -68,23 +72,33 @@ def _run(build: Build, arguments: argparse.Namespace) -> int:
     _log(settings)
     if arguments.command == "check":
         return _check(settings, ports, arguments.json)
+    if arguments.command == "adopt":
+        return _adopt(settings, ports, arguments, request.only)
+    if arguments.command == "restore":
+        return byhand.run_restore(ports, arguments)
     outcome = run(request, settings, ports)
     _print(outcome, settings, arguments.json)
     return DONE if outcome.report.outcome == "completed" else SOME_FAILED
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(prog: str) -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    made = argparse.ArgumentParser(
         prog=prog,
         description="Snapshot the disks of annotated Kubernetes volumes, and expire the snapshots.",
         epilog=_EPILOG.format(prog=prog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made.add_argument("--version", action="version", version=__version__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
         "plan": "show what a pass would create, delete and hold, and why; changes nothing",
         "reconcile": "run one pass: create what is due, delete what has expired",
+        "backfill": "take what is due and delete nothing; calling again carries on",
+        "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
+        "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
+        "them ours, so that they count",
+        "restore": "print manifests that bring a claim's data back, beside the live claim",
         "check": "test credentials, access to the cluster and permissions one by one",
     }
     for name, text in helps.items():
@@ -96,7 +110,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
             "kubectl get pv,pvc,snapshotrules -A -o json (or yaml) prints",
         )
         command.add_argument("--json", action="store_true", help="print JSON for programs")
-        if name == "check":
+        if name == "restore":
+            byhand.add_restore(command)
+        if name in ("check", "restore"):
             continue
         command.add_argument(
             "--only",
@@ -106,16 +122,41 @@ def _parser(prog: str) -> argparse.ArgumentParser:
             help="select disks; KEY is namespaces, rules, disks or scopes; may be repeated: every "
             "KEY must match, by any of its values",
         )
-        command.add_argument(
-            "--allow-mass-expiry",
-            action="store_true",
-            help="delete what the hold for mistakes holds; needs --only",
-        )
-    return parser
+        if name in ("plan", "reconcile"):
+            command.add_argument(
+                "--allow-mass-expiry",
+                action="store_true",
+                help="delete what the hold for mistakes holds; needs --only",
+            )
+        if name == "backfill":
+            _add_backfill(command)
+        if name == "adopt":
+            byhand.add_adopt(command)
+    return made
+
+
+def _add_backfill(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="take one of every selected disk now, before a risky change for example; what was "
+        "forced within the last hour counts as taken",
+    )
+    command.add_argument(
+        "--keep-for",
+        metavar="DURATION",
+        help="how long what is forced is kept, whatever the rules say (default P7D)",
+    )
+    command.add_argument(
+        "--wait",
+        action="store_true",
+        help="stay until the snapshots are completed, or PASS_DEADLINE is over; exit status 1 "
+        "where not all of them are",
+    )
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    if arguments.command == "check":
+    if arguments.command in ("check", "restore"):
         return Request()
     only: dict[str, list[str]] = {}
     for word in arguments.only:
@@ -128,11 +169,11 @@ def _request(arguments: argparse.Namespace) -> Request:
                 f"{', '.join(Only.__struct_fields__)}"
             )
         only.setdefault(key, []).extend(wanted)
-    event = {
-        "mode": arguments.command,
-        "only": only,
-        "allow_mass_expiry": arguments.allow_mass_expiry,
-    }
+    mode = "plan" if arguments.command == "adopt" else arguments.command
+    event: dict[str, Any] = {"mode": mode, "only": only}
+    for field in ("allow_mass_expiry", "force", "keep_for", "wait"):
+        if value := getattr(arguments, field, None):
+            event[field] = value
     return parse_request(event)
 
 
@@ -146,12 +187,14 @@ class _OneLine(logging.Formatter):
 
 class _JSON(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
+        entry: dict[str, Any] = {
             "level": record.levelname,
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if audit := getattr(record, "audit", None):
+            entry["audit"] = audit
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry)
@@ -186,6 +229,18 @@ def _check(settings: Settings, ports: Ports, as_json: bool) -> int:
 
         render.checks(results)
     return DONE if all(result.ok for result in results) else NOT_DONE
+
+
+def _adopt(settings: Settings, ports: Ports, arguments: argparse.Namespace, only: Only) -> int:
+    done = byhand.run_adopt(settings, ports, arguments, only)
+    found = byhand.rows(done, arguments.apply)
+    if arguments.json:
+        _print_json(found)
+    else:
+        from shared import render
+
+        render.adoptions(found, arguments.apply, settings.tz)
+    return SOME_FAILED if any(failed for _, failed in done) else DONE
 
 
 def _print_json(value: Any) -> None:

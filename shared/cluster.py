@@ -82,6 +82,16 @@ class Cluster:
         self._client: Any = None
         self._until = float("inf")
 
+    def client(self) -> Any:
+        """Give the connection that objects are read by.
+
+        Raises:
+            ClusterError: where there is no way into the cluster.
+        """
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
     def read(self) -> Objects:
         """Read all objects, in pages; a missing CRD is no SnapshotRules."""
         try:
@@ -165,13 +175,12 @@ class Cluster:
     def _fetch(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
         import urllib3
 
-        if self._client is None:
-            self._client = self._connect()
+        client = self.client()
         if time.monotonic() > self._until:
             raise ClusterError(
                 f"the API at {self._host()} is too slow: reading it took over {BUDGET:.0f} s"
             )
-        request = self._client.param_serialize(
+        request = client.param_serialize(
             "GET",
             path,
             query_params=list(query.items()),
@@ -179,7 +188,7 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         try:
-            answer = self._client.call_api(*request, _request_timeout=TIMEOUT)
+            answer = client.call_api(*request, _request_timeout=TIMEOUT)
             return answer.status, answer.response.data
         except urllib3.exceptions.MaxRetryError as error:
             raise self._unreachable(error.reason or error) from None

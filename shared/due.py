@@ -15,6 +15,8 @@ FAILURES = 3
 STUCK = timedelta(hours=24)
 #: How long a listing may hide a snapshot whose creation was never answered.
 LAG = timedelta(hours=1)
+#: A snapshot that was forced counts as taken for so long, so that calling again carries on.
+FORCED = timedelta(hours=1)
 #: A disk counts as overdue when it is late by more than so many periods.
 LATE_PERIODS = 2
 
@@ -68,6 +70,16 @@ def is_due(
         f"the last one began {words(age)} ago; interval {words(interval)}",
         wait=wait,
     )  # fmt: skip
+
+
+def forced(
+    due: Due, snapshots: Iterable[Snapshot], forced_before: bool, now: datetime, began: Began | None
+) -> Due:
+    """Make a disk due now; `forced_before` tells that this was done already."""
+    wait = None
+    if not forced_before and began:
+        wait = _recorded(list(snapshots), began, FORCED, now)
+    return due._replace(due=not forced_before, reason=f"forced; {due.reason}", wait=wait)
 
 
 def _wait(

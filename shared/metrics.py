@@ -1,11 +1,15 @@
 """The metrics of a pass: names and units, the same on every cloud."""
 
+from datetime import timedelta
 from typing import Literal, NamedTuple
 
+from shared.actions import Plan
 from shared.report import Report
 
 NAMESPACE = "K8sSnapshots"
 DIMENSION = "cluster"
+#: The second dimension of what DISK_METRICS asks for; nothing else has one.
+DISK = "disk"
 
 Unit = Literal["Count", "Milliseconds", "Seconds", "None"]
 
@@ -19,7 +23,17 @@ class Metric(NamedTuple):
 
 
 def of_report(report: Report) -> list[Metric]:
-    """Measure a pass that ended. A pass in plan mode did nothing, and has no metrics."""
+    """Measure a pass that ended.
+
+    One that changes nothing has no metrics. A backfill is no completed pass: it deletes nothing,
+    and a schedule that has stopped must be seen.
+    """
+    if report.mode == "backfill":
+        made, failed = report.summary.created, report.summary.failed_creations
+        return [
+            Metric("SnapshotsCreated", "Count", made),
+            Metric("SnapshotsFailed", "Count", failed),
+        ]
     if report.mode != "reconcile":
         return []
     if report.outcome == "skipped":
@@ -49,6 +63,17 @@ def of_report(report: Report) -> list[Metric]:
         *([] if age is None else [Metric("MirrorAge", "Seconds", round(age))]),
         Metric("PassDuration", "Milliseconds", round(duration)),
         Metric("WorstOverdue", "None", summary.worst_overdue),
+    ]
+
+
+def of_disks(report: Report, plan: Plan) -> list[tuple[str, Metric]]:
+    """Measure each disk's newest snapshot, for DISK_METRICS; those that have none are overdue."""
+    if report.mode != "reconcile":
+        return []
+    return [
+        (account.disk.id, Metric("SnapshotAge", "Seconds", round(age.total_seconds())))
+        for account in plan.disks
+        if account.newest and (age := max(plan.now - account.newest, timedelta(0))) is not None
     ]
 
 

@@ -33,7 +33,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A snapshot as the cloud lists it.
 
     `started` is aware, in UTC. `deltas` is what the snapshot says it was made under, as its label
-    or description bears it; empty where it says nothing.
+    or description bears it; empty where it says nothing. `size` is its disk's then, in GiB; 0
+    where the cloud does not tell.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: State
     labels: dict[str, str] = {}
     deltas: str = ""
+    size: int = 0
 
 
 class Source(msgspec.Struct, frozen=True, order=True):

@@ -167,6 +167,7 @@ class Objects(msgspec.Struct):
     age: timedelta | None = None
     no_crd: bool = False
     foreign: int = 0
+    manifests: list[msgspec.Raw | bytes] = []
 
     def all(self) -> Iterable[Object]:
         """Give all that could be decoded."""
@@ -189,6 +190,9 @@ class Objects(msgspec.Struct):
                 target.append(decoder.decode(item))
             except _UNREADABLE as error:
                 self.problems.append(_malformed(kind, item, error))
+            else:
+                if kind == "SnapshotRule":
+                    self.manifests.append(item)
 
 
 class _Loose(msgspec.Struct):

@@ -11,7 +11,7 @@ import msgspec
 from shared.actions import Began, Create, Delete, DiskPlan, Hold, HoldCause, Orphans, Plan, Wait
 from shared.broken import broken_disks, last_known
 from shared.deltas import parse
-from shared.due import Due, is_due, words
+from shared.due import FORCED, Due, forced, is_due, words
 from shared.expiry import Expiry, expire, expire_failed, expire_orphans
 from shared.labels import snapshot_name
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source
@@ -56,6 +56,14 @@ def group_rules(rules: Iterable[Rule]) -> dict[Disk, list[Rule]]:
     return dict(grouped)
 
 
+def rules_in_force(
+    ruleset: RuleSet, snapshots: Iterable[Snapshot], now: datetime, policy: Policy
+) -> dict[Disk, list[Rule]]:
+    """Give the rules that each disk goes by, the last known ones of broken rules included."""
+    planner = _Planner(ruleset, snapshots, now, policy, Only())
+    return {disk: planner.in_force(disk) for disk in planner.rules.keys() | planner.broken.keys()}
+
+
 class _Planner:
     incomplete: Mapping[str, str]
     unleased: Mapping[str, str]
@@ -86,7 +94,7 @@ class _Planner:
         selected = [d for d in sorted(covered) if self.only.selects(d, self.rules.get(d, ()))]
         for disk in selected:
             self._disk(disk)
-        if self.only.whole_scopes():
+        if self.only.whole_scopes() and not self.policy.creating_only:
             for disk in sorted(self.histories.keys() - covered):
                 if self.only.scope(disk.scope):
                     self._orphan(disk)
@@ -109,23 +117,25 @@ class _Planner:
     def _disk(self, disk: Disk) -> None:
         history = self.histories.get(disk, [])
         problem = self.broken.get(disk)
-        rules = self.rules.get(disk, []) + (
-            last_known(history, problem, self.policy.labels) if problem else []
-        )
+        rules = self.in_force(disk)
         self._warn(rules, history)
         if not rules:
             self.disks.append(_account(disk, history))
             return
         lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
         due = is_due(history, lists, self.now, self.policy.period, self.began.get(disk))
+        if self.policy.keep_until:
+            due = self._forced(disk, due, history)
         self._due(disk, due, rules)
         blocked = self._blocked(disk, problem)
         expiry = expire(history, lists, self.now, self.policy, blocked)
-        self.deletes += expiry.deletes
-        self.holds += expiry.holds
         failed = []
         if not blocked:
             failed = expire_failed(history, due.interval, self.now, self.policy)
+        if self.policy.creating_only:
+            expiry, failed = Expiry([], [], expiry.kept), []
+        self.deletes += expiry.deletes
+        self.holds += expiry.holds
         self.deletes += failed
         self.disks.append(
             msgspec.structs.replace(
@@ -143,6 +153,20 @@ class _Planner:
                 holds=len(expiry.holds),
             )
         )
+
+    def in_force(self, disk: Disk) -> list[Rule]:
+        """Give the rules that a disk goes by: where one cannot be read, the last known too."""
+        problem, rules = self.broken.get(disk), self.rules.get(disk, [])
+        if problem is None:
+            return rules
+        return rules + last_known(self.histories.get(disk, []), problem, self.policy.labels)
+
+    def _forced(self, disk: Disk, due: Due, history: Sequence[Snapshot]) -> Due:
+        before = any(
+            self.policy.labels.dated(s) and s.state != "failed" and self.now - s.started < FORCED
+            for s in history
+        )
+        return forced(due, history, before, self.now, self.began.get(disk))
 
     def _due(self, disk: Disk, due: Due, rules: list[Rule]) -> None:
         if not due.due:
@@ -284,12 +308,14 @@ class _Planner:
         while more := _sharing(names) - distinct:
             distinct |= more
             names |= {c.disk: name(c, True) for c, _ in self.creates if c.disk in more}
+        until = self.policy.keep_until
+        kept = {labels.keep_key: until} if until else {}
         for create, rules in self.creates:
             chosen = names[create.disk]
             yield msgspec.structs.replace(
                 create,
                 name=chosen,
-                labels=labels.for_snapshot(chosen, rules),
+                labels=labels.for_snapshot(chosen, rules) | kept,
                 description=labels.description(chosen, rules),
             )
 

@@ -13,7 +13,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `period` is the scheduler's; `max_expire` is how many snapshots that their own deltas would
     keep one pass may delete of one disk. `orphan_grace` is how long after its newest snapshot a
     disk's orphans begin to expire; None keeps them for ever. `no_deletions` says why nothing may
-    be deleted in this pass; empty allows deletions.
+    be deleted in this pass; empty allows deletions. `creating_only` is a backfill; with
+    `keep_until`, a date, it takes a snapshot of every disk now, which is kept until then.
     """
 
     labels: Labels
@@ -23,6 +24,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     orphan_grace: timedelta | None = None
     allow_mass_expiry: bool = False
     no_deletions: str = ""
+    creating_only: bool = False
+    keep_until: str = ""
 
 
 #: A snapshot dated further ahead than this is neither anchor nor a reason not to take the next.

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from shared.actions import Create
+from shared.adopt import Stranger
 from shared.errors import UnknownDisk
 from shared.labels import Encoding
 from shared.model import Disk, Snapshot
@@ -21,6 +22,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Count seconds that only go forward."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
 
 
 class Check(NamedTuple):
@@ -165,4 +169,23 @@ class Provider(Protocol):
         """Try each permission that a pass needs in a scope, changing nothing.
 
         `create` and `snapshot` are examples of what a pass would create and delete there.
+        """
+
+
+@runtime_checkable
+class Adopter(Protocol):
+    """What adopting takes, beside a provider; only people do it, with their own rights."""
+
+    def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
+        """List all snapshots of some disks that lack our author label, for a person to adopt.
+
+        Raises:
+            ProviderError: where they cannot be listed completely.
+        """
+
+    def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+        """Add labels to a snapshot, with the rights of whoever calls; the function has none.
+
+        Raises:
+            ProviderError: where they could not be added.
         """

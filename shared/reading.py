@@ -25,13 +25,15 @@ class Reading(NamedTuple):
     """The rules of a pass.
 
     `no_deletions` says why they let nothing go; `in_use` tells that the mirror stands in for the
-    cluster; `age` is the mirror's, where it was read.
+    cluster; `age` is the mirror's, where it was read. `objects` are as the cluster itself gave
+    them, if it did.
     """
 
     ruleset: RuleSet
     no_deletions: str = ""
     in_use: bool = False
     age: timedelta | None = None
+    objects: Objects | None = None
 
 
 class _Doubt(msgspec.Struct):
@@ -85,10 +87,10 @@ class Reader:
                 raise
             return self._stand_in(self._shelf.mirror, error)
         if self._shelf is not None:
-            return self._compare(objects, self._shelf)
+            return self._compare(objects, self._shelf)._replace(objects=objects)
         ruleset, age = self._rules(objects), objects.age
         if age is None or age <= self._max_age:
-            return Reading(ruleset, age=age)
+            return Reading(ruleset, age=age, objects=objects if self._source.live else None)
         why = f"the mirror is {words(age)} old, older than MIRROR_MAX_AGE; nothing is deleted"
         return Reading(_with(ruleset, "mirror", why), why, False, age)
 

@@ -4,6 +4,7 @@ import gzip
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,21 +15,23 @@ from shared.actions import Plan
 from shared.answer import answer
 from shared.apply import Applied, Deadline, apply, foresee
 from shared.errors import BucketError, PassError
+from shared.explain import explain
 from shared.heartbeat import beat, send
 from shared.labels import Encoding, Labels
 from shared.leases import Held
-from shared.model import RuleSet, Snapshot
+from shared.model import Disk, RuleSet, Snapshot, State
 from shared.places import disks_of, relocate, scopes_of
-from shared.plan import plan
+from shared.plan import plan, rules_in_force
 from shared.policy import Policy
 from shared.ports import Clock, Listing, Provider, RulesSource
 from shared.reading import PATIENCE, Reader, Reading
-from shared.report import Report
+from shared.report import Awaited, Explanation, Report
 from shared.request import Request
 from shared.rules import Options, read_rules
 from shared.settings import Settings
 from shared.shelf import Shelf
 from shared.state import Leases
+from shared.status_writer import StatusWriter
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ log = logging.getLogger(__name__)
 WORKERS = 8
 #: Seconds that the end of a pass is given, for the writes to the bucket.
 CLOSING = 20.0
+#: Seconds between two looks at what is pending: at first, and at last.
+POLL, LONGEST_POLL = 10.0, 60.0
 
 
 class SystemClock:
@@ -49,12 +54,16 @@ class SystemClock:
         """Count seconds that only go forward."""
         return time.monotonic()
 
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        time.sleep(seconds)
+
 
 class Ports(NamedTuple):
     """The world of one pass.
 
     `source` is where rules are read from; on `shelf` stands the mirror, and beside it lie leases
-    and reports. `scopes` are listed beside those that rules name.
+    and reports. `scopes` are listed beside those that rules name. `status` tells the cluster.
     """
 
     source: RulesSource
@@ -64,6 +73,7 @@ class Ports(NamedTuple):
     scopes: Sequence[str] = ()
     workers: int = WORKERS
     shelf: Shelf | None = None
+    status: StatusWriter | None = None
 
 
 class Outcome(NamedTuple):
@@ -91,6 +101,15 @@ def run(
     return _Pass(request, settings, ports, seconds).run()
 
 
+def read_rules_of(settings: Settings, ports: Ports) -> Reading:
+    """Read the rules as a plan would, changing nothing.
+
+    Raises:
+        ClusterError: where neither cluster nor mirror gives them.
+    """
+    return _Pass(Request(mode="plan"), settings, ports, None).read()
+
+
 class _Pass:
     def __init__(
         self, request: Request, settings: Settings, ports: Ports, seconds: float | None
@@ -101,11 +120,11 @@ class _Pass:
         self.seconds = settings.pass_deadline.total_seconds() if seconds is None else seconds
         longest = ports.provider.longest_call
         self.deadline = Deadline(ports.clock, self.seconds, longest + CLOSING)
-        self.changing = request.mode == "reconcile"
+        self.changing = request.mode in ("reconcile", "backfill")
         self.held = Held()
 
     def run(self) -> Outcome:
-        reading = self._read()
+        reading = self.read()
         named = scopes_of(reading.ruleset, self.ports.scopes)
         scopes = [scope for scope in named if self.request.only.scope(scope)]
         self._take(scopes)
@@ -130,6 +149,7 @@ class _Pass:
         if self.changing:
             now = ports.clock.now()
             completed = self.held.release(planned.creates, applied, listed, now)
+        awaited = self._await(planned, applied, listed) if self.request.wait else ()
         report = answer(
             pass_id=self.id,
             mode=self.request.mode,
@@ -142,12 +162,21 @@ class _Pass:
             skipped=sorted(self.held.skipped),
             plan=planned,
             applied=applied,
+            awaited=awaited,
+            explanations=self._explain(reading, planned, listed),
         )
+        if report.summary.overdue:
+            log.warning("%d disks are overdue; the worst is %s", report.summary.overdue,
+                        report.summary.worst_disk)  # fmt: skip
         if self.changing:
             self._tell(report, completed)
+        if ports.status and reading.objects and self.request.mode == "reconcile":
+            ports.status.tell(reading.objects, reading.ruleset, planned, listings, applied,
+                              ports.labels, self.deadline.left)  # fmt: skip
         return Outcome(report.cut(), planned, reading.ruleset)
 
-    def _read(self) -> Reading:
+    def read(self) -> Reading:
+        """Read the rules, and find the disks that volumes did not place."""
         ports, settings, shelf = self.ports, self.settings, self.ports.shelf
         options = Options(
             deltas_annotation_key=settings.deltas_annotation_key,
@@ -168,7 +197,8 @@ class _Pass:
             "rules from %s: %d, with %d problems",
             ruleset.read_from, len(ruleset.rules), len(ruleset.problems),
         )  # fmt: skip
-        return reading._replace(ruleset=ruleset)
+        objects = reading.objects if ports.status else None  # they may be large
+        return reading._replace(ruleset=ruleset, objects=objects)
 
     def _take(self, scopes: Sequence[str]) -> None:
         ports, shelf = self.ports, self.ports.shelf
@@ -193,7 +223,7 @@ class _Pass:
             reading.ruleset,
             listed,
             now,
-            policy_of(self.settings, self.ports.labels, self.request, reading.no_deletions),
+            policy_of(self.settings, self.ports.labels, self.request, now, reading.no_deletions),
             incomplete={x.scope: x.error or "cut short" for x in listings if not x.complete},
             unleased=self.held.failed,
             began=self.held.began,
@@ -207,6 +237,41 @@ class _Pass:
         barred = self.held.record(planned.creates, ports.clock.now())
         return apply(planned, ports.provider, self.deadline, ports.workers, barred)
 
+    def _await(
+        self, planned: Plan, applied: Applied, listed: Sequence[Snapshot]
+    ) -> tuple[Awaited, ...]:
+        """Stay until what was begun, by this call or before, is completed or has failed."""
+        ports, disks = self.ports, {account.disk for account in planned.disks}
+        states: dict[tuple[Disk, str], State] = {
+            (s.disk, s.id): s.state
+            for s in listed
+            if s.state == "pending" and s.disk in disks and ports.labels.ours(s)
+        }
+        states |= dict.fromkeys(applied.begun.items(), "pending")
+        pause = POLL
+        while pending := {disk.scope for (disk, _), s in states.items() if s == "pending"}:
+            if self.deadline.remaining() < pause:
+                break
+            ports.clock.sleep(pause)
+            pause = min(1.5 * pause, LONGEST_POLL)
+            seen = [s for found in ports.provider.list(sorted(pending)) for s in found.snapshots]
+            states |= {(s.disk, s.id): s.state for s in seen if (s.disk, s.id) in states}
+            counts = Counter(states.values())
+            log.info("completed %d, pending %d", counts["completed"], counts["pending"])
+        return tuple(
+            Awaited(disk=disk.id, snapshot=name, state=state)
+            for (disk, name), state in sorted(states.items())
+        )
+
+    def _explain(
+        self, reading: Reading, planned: Plan, listed: Sequence[Snapshot]
+    ) -> tuple[Explanation, ...]:
+        if self.request.mode != "explain":
+            return ()
+        policy = policy_of(self.settings, self.ports.labels, self.request, planned.now)
+        rules = rules_in_force(reading.ruleset, listed, planned.now, policy)
+        return explain(planned, rules, listed, policy, self.request.only)
+
     def _tell(self, report: Report, completed: int) -> None:
         """Leave the whole report in the bucket, and tell the watchers."""
         shelf, settings = self.ports.shelf, self.settings
@@ -218,7 +283,7 @@ class _Pass:
                 log.error("the report could not be written: %s", error)
         if completed:
             send("PING_URL", settings.ping_url)
-        if self.request.only.whole_scopes():
+        if self.request.mode == "reconcile" and self.request.only.whole_scopes():
             beat(settings.heartbeat_url, report)
 
 
@@ -234,9 +299,10 @@ def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:
 
 
 def policy_of(
-    settings: Settings, labels: Labels, request: Request, no_deletions: str = ""
+    settings: Settings, labels: Labels, request: Request, now: datetime, no_deletions: str = ""
 ) -> Policy:
     """Give what else the plan goes by."""
+    until = (now + request.keep_for).date().isoformat() if request.force else ""
     return Policy(
         labels=labels,
         period=settings.schedule_period,
@@ -245,6 +311,8 @@ def policy_of(
         orphan_grace=settings.orphan_grace if settings.orphans == "expire" else None,
         allow_mass_expiry=request.allow_mass_expiry,
         no_deletions=no_deletions,
+        creating_only=request.mode == "backfill",
+        keep_until=until,
     )
 
 

@@ -4,7 +4,7 @@ Whatever is printed is passed as Text, so that no name from the cluster is read 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -19,7 +19,7 @@ from shared.actions import DiskPlan, Plan
 from shared.due import words
 from shared.ports import Check
 from shared.reconcile import Outcome
-from shared.report import Report
+from shared.report import Explanation, Report
 
 #: Columns where the output is no terminal.
 WIDTH = 140
@@ -49,6 +49,25 @@ def checks(results: Sequence[Check], console: Console | None = None) -> None:
     console.print(f"{failed} of {len(results)} failed" if failed else "All is well.")
 
 
+def adoptions(
+    found: Sequence[Mapping[str, str]], applied: bool, zone: str, console: Console | None = None
+) -> None:
+    """Print what may be adopted, or was."""
+    console = console or _console()
+    table = _table("Snapshots that are not ours, of disks that have rules", "Disk", "Snapshot",
+                   "Began", "")  # fmt: skip
+    for row in found:
+        began = datetime.fromisoformat(row["started"]).astimezone(ZoneInfo(zone))
+        table.add_row(*_texts(row["disk"], row["snapshot"], f"{began:%Y-%m-%d %H:%M %Z}",
+                              row["what"]))  # fmt: skip
+    if found:
+        console.print(table)
+    taken = sum(row["what"] in ("adopted", "would be adopted") for row in found)
+    hint = "" if applied or not taken else " Nothing was changed; --apply labels them."
+    what = "adopted" if applied else "to adopt"
+    console.print(f"{_count(taken, 'snapshot')} {what}, {len(found) - taken} left.{hint}")
+
+
 class _Printer:
     def __init__(self, answer: Report, plan: Plan | None, zone: ZoneInfo, console: Console) -> None:
         self.report, self.plan = answer, plan
@@ -68,12 +87,21 @@ class _Printer:
                 "bold",
             )
         )
+        for explanation in report.explanations:
+            self._explanation(explanation)
+        if report.mode == "explain":
+            return
         if self.plan:
             self._disks(self.plan)
         self._creations()
         self._deletions()
         self._snapshots("Held", ((h.disk, h.snapshot, h.reason) for h in report.holds))
         self._rows("Waiting", ("Disk", "Why"), ((w.disk, w.reason) for w in report.waiting))
+        self._rows(
+            "Waited for",
+            ("Disk", "Snapshot", "State"),
+            ((a.disk, a.snapshot, a.state) for a in report.awaited),
+        )
         self._rows(
             "Failed",
             ("Action", "Disk", "Snapshot", "Why"),
@@ -103,6 +131,37 @@ class _Printer:
             ),
         )
         self.console.print(Text(summary(report), "bold"))
+
+    def _explanation(self, found: Explanation) -> None:
+        say = self._say
+        say(f"\n{found.disk}", "bold")
+        for rule in found.rules:
+            say(f"  {rule.deltas}: {rule.sentence}\n    from {rule.source}, as {rule.name}")
+        if not found.rules:
+            say("  no rule covers it, or none that can be read")
+        for problem in found.problems:
+            say(f"  problem: {problem}", "red")
+        say(f"  newest {self._time(found.newest)}; next due "
+            f"{self._time(found.next_due) if found.next_due else 'never'}")  # fmt: skip
+        if found.due:
+            say(f"  due now: {found.due}")
+        width = max((len(g.name) for g in found.generations), default=0)
+        for deltas, generations in groupby(found.generations, key=lambda g: g.deltas):
+            say(f"  generations of {deltas}, the newest at the right")
+            for one in generations:
+                say(f"    {one.name:{width}}  {one.picture}  {one.kept}")
+        if going := found.next_deletion:
+            say(f"  next to go: {going.snapshot} of {self._time(going.started)}, at "
+                f"{self._time(going.at)}")  # fmt: skip
+        self._rows(
+            "Snapshots",
+            ("Snapshot", "Began", "State", "", "Why"),
+            ((s.snapshot, self._time(s.started), s.state, s.fate, s.why) for s in found.snapshots),
+        )
+
+    def _say(self, text: str, style: str = "") -> None:
+        for line in text.split("\n"):
+            self.console.print(Text("".join(map(_shown, line)), style))
 
     def _disks(self, plan: Plan) -> None:
         done = ("Create", "Delete", "Hold") if self.planned else ("Created", "Deleted", "Held")
@@ -181,11 +240,13 @@ def summary(report: Report) -> str:
         "failed": counts.failed,
         "left to a later pass": counts.deferred,
         "waiting": counts.waiting,
-        "overdue": counts.overdue,
+        f"overdue, the worst {counts.worst_disk}": counts.overdue,
         "orphaned": counts.orphans,
         "of other drivers skipped": counts.skipped,
     }
     parts += [f"{count} {name}" for name, count in extra.items() if count]
+    states = Counter(awaited.state for awaited in report.awaited)
+    parts += [f"{count} {state} at the end" for state, count in sorted(states.items())]
     skipped = [scope.scope for scope in report.scopes if scope.skipped]
     if skipped:
         parts.append(f"{', '.join(skipped)} left to another pass that is at work there")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.model import Problem
+from shared.model import Problem, State
 
 #: Entries a list shows at most.
 MAX_ENTRIES = 2_000
@@ -92,13 +92,76 @@ class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that a backfill waited for, and how it was at the end."""
+
+    disk: str
+    snapshot: str
+    state: State
+
+
+class RuleUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that a disk goes by; `source` is the object it stands in."""
+
+    name: str
+    source: str
+    deltas: str
+    sentence: str
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """One delta's span: how many snapshots stand in it, and where, the newest at the right."""
+
+    deltas: str
+    name: str
+    kept: int
+    picture: str
+
+
+class Fate(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a snapshot, and why."""
+
+    snapshot: str
+    started: datetime
+    state: State
+    fate: Literal["kept", "goes", "held", "not counted", "not ours"]
+    why: str
+
+
+class Going(msgspec.Struct, frozen=True, kw_only=True):
+    """The next snapshot to go, if one is taken every interval from now on."""
+
+    snapshot: str
+    started: datetime
+    at: datetime
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one disk.
+
+    `due` says why a snapshot is taken now, or why it waits; empty where none is due. `snapshots`
+    are all that bear our author label, the newest first.
+    """
+
+    disk: str
+    rules: tuple[RuleUsed, ...] = ()
+    newest: datetime | None = None
+    next_due: datetime | None = None
+    due: str = ""
+    problems: tuple[str, ...] = ()
+    generations: tuple[Generation, ...] = ()
+    snapshots: tuple[Fate, ...] = ()
+    next_deletion: Going | None = None
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of the whole pass, never cut short.
 
     `rules` and `disks` are those selected; `skipped` volumes are another cloud's or driver's;
     `snapshots` are listed ones with our author label. `created` + `deleted` + `failed` +
     `deferred` are all planned actions. `overdue` disks should have been snapshotted by an earlier
-    pass and were not by this one; `worst_overdue` is the greatest age over interval, minus one.
+    pass and were not by this one; `worst_overdue` is the greatest age over interval, minus one,
+    and `worst_disk` the disk that has it, or has no snapshot at all.
     """
 
     rules: int = 0
@@ -117,6 +180,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     orphans: int = 0
     overdue: int = 0
     worst_overdue: float = 0.0
+    worst_disk: str = ""
     unconfirmed: int = 0
     two_key_disagreements: int = 0
 
@@ -125,7 +189,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     """The answer.
 
     `outcome` is `partial` where some disks failed or could not be listed, and `skipped` where
-    another pass was at work in every scope, so that this one did nothing. `mirror_in_use` tells
+    another pass was at work in every scope, so that this one did nothing. A backfill is
+    `completed` only where nothing is left to another call. `mirror_in_use` tells
     that the mirror stood in for the cluster, `mirror_age` is its age in seconds where there is
     one. `omitted` counts, list by list, the entries that were left out: the ones beyond the first
     2,000, or beyond half as many, and so on, where the whole would be longer than an answer may be.
@@ -152,6 +217,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     waiting: tuple[Waiting, ...] = ()
     orphans: tuple[Orphaned, ...] = ()
     problems: tuple[Problem, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
     omitted: dict[str, int] = {}
 
     def cut(self) -> "Report":
@@ -168,6 +235,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
 #: The lists that are cut.
 LISTS = (
     "creations", "deletions", "failures", "deferred", "holds", "waiting", "orphans", "problems",
+    "awaited",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What an invocation asks for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from shared.errors import RequestError
 from shared.model import Disk, Rule, shorten
 
-Mode = Literal["reconcile", "plan"]
+Mode = Literal["reconcile", "plan", "backfill", "explain"]
 
 
 class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,13 +48,22 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One invocation.
 
-    `plan` changes nothing. `allow_mass_expiry` lets go of what the hold for mistakes holds, and
-    needs `only`, so that it is never said of everything by accident.
+    `plan` and `explain` change nothing. `allow_mass_expiry` lets go of what the hold for mistakes
+    holds, and needs `only`, so that it is never said of everything by accident. A backfill takes
+    what is due and deletes nothing: with `force` of every selected disk now, kept for `keep_for`;
+    with `wait` it stays until the snapshots are completed, or the deadline comes.
     """
 
     mode: Mode = "reconcile"
     only: Only = Only()
     allow_mass_expiry: bool = False
+    force: bool = False
+    keep_for: timedelta = timedelta(days=7)
+    wait: bool = False
+
+
+#: How long a forced snapshot may be kept.
+KEEP_FOR = timedelta(days=1), timedelta(days=3650)
 
 
 def parse_request(event: Any) -> Request:
@@ -85,7 +95,21 @@ def parse_request(event: Any) -> Request:
             "allow_mass_expiry needs only, so that it is said of some disks and not of all: "
             'add for example "only": {"disks": ["vol-0123456789abcdef0"]}'
         )
+    _check_backfill(request, event)
     return request
+
+
+def _check_backfill(request: Request, event: Mapping[str, Any]) -> None:
+    for field in ("force", "keep_for", "wait"):
+        if field in event and request.mode != "backfill":
+            raise RequestError(f'{field} belongs to a backfill; say "mode": "backfill" as well')
+    if "keep_for" in event and not request.force:
+        raise RequestError('keep_for is for forced snapshots; say "force": true as well')
+    shortest, longest = KEEP_FOR
+    if not shortest <= request.keep_for <= longest:
+        raise RequestError("keep_for: P1D to P3650D would do")
+    if request.allow_mass_expiry and request.mode in ("backfill", "explain"):
+        raise RequestError("allow_mass_expiry is for passes that delete; leave it out")
 
 
 def _kind(value: object) -> str:
@@ -104,11 +128,16 @@ def _explain(text: str) -> str:
     if "unknown field" in problem and fields:
         would_do = f"the fields of {field} are {', '.join(fields)}"
     elif field == "mode":
-        would_do = 'mode is "reconcile" or "plan"'
+        would_do = (
+            'mode is "reconcile", "plan", "backfill" or "explain"; adopt and restore are commands '
+            "of python -m functions.aws or functions.gcp"
+        )
+    elif field == "keep_for":
+        would_do = "keep_for is an ISO 8601 duration, such as P7D"
     elif field.startswith("only."):
         would_do = f'{field.split("[")[0]} is a list of strings, such as ["shop"]'
     elif field == "only":
         would_do = 'only is an object such as {"namespaces": ["shop"]}'
     else:
-        would_do = "allow_mass_expiry is true or false"
+        would_do = f"{shorten(field)} is true or false"
     return f"{shorten(field)}: {shorten(problem)}; {would_do}"

@@ -156,6 +156,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "where `ORPHANS=expire`."
         ),
     ] = timedelta(days=30)
+    write_status: Annotated[
+        bool,
+        Meta(
+            description="Write the status of SnapshotRules, and Events on claims and volumes whose "
+            "annotation has a problem. Needs `manifests/rbac-status.yaml`."
+        ),
+    ] = False
     ping_url: Annotated[
         str,
         Meta(
@@ -164,6 +171,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"^(https?://\S+)?$",
         ),
     ] = ""
+    disk_metrics: Annotated[
+        bool,
+        Meta(
+            description="Measure each disk too: `SnapshotAge`, with the dimension `disk`. Costs a "
+            "metric for each."
+        ),
+    ] = False
     heartbeat_url: Annotated[
         str,
         Meta(

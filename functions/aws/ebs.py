@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from botocore.parsers import ResponseParserError
 from functions.aws.errors import NOT_EC2, THROTTLED, classify, text_of
 from functions.aws.volumes import EBSVolumes
 from shared.actions import Create
+from shared.adopt import Stranger, scopes
 from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered, UnknownDisk
 from shared.labels import AWS, DELTAS, Labels
 from shared.model import Disk, Snapshot, State
@@ -40,6 +41,15 @@ _CONNECT, _READ = 3, 15
 #: Raised where EC2 itself did not answer. A proxy's page with status 200 parses to an answer
 #: without its fields, a KeyError; with others the parser gives up.
 _NO_ANSWER = (BotoCoreError, ResponseParserError, KeyError)
+
+#: Values that a filter takes at most (Amazon EC2 API Reference, "Filtering").
+FILTERED = 200
+#: What tags that services of AWS put on their snapshots begin with.
+_MANAGERS = {
+    "aws:backup:": "AWS Backup",
+    "aws:dlm:": "Data Lifecycle Manager",
+    "dlm:managed": "Data Lifecycle Manager",
+}
 
 _STATES: dict[str, State] = {"completed": "completed", "error": "failed"}
 
@@ -108,6 +118,25 @@ class EBS:
         except _NO_ANSWER as error:
             raise _transport(error) from None
 
+    def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
+        """List the snapshots of some volumes that lack our author label."""
+        for region, found in scopes(disks).items():
+            for start in range(0, len(found), FILTERED):
+                names = [disk.name for disk in found[start : start + FILTERED]]
+                yield from self._strangers(region, names)
+
+    def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+        """Add tags to a snapshot."""
+        tags: Any = [{"Key": key, "Value": value} for key, value in labels.items()]
+        client: Any = self._client(snapshot.disk.scope)
+        try:
+            answer = client.create_tags(Resources=[snapshot.id], Tags=tags)
+            answer["ResponseMetadata"]["RequestId"]
+        except ClientError as error:
+            raise classify(error) from None
+        except _NO_ANSWER as error:
+            raise _transport(error) from None
+
     def credentials(self) -> Check:
         """Tell the account and identity; needs no permission."""
         try:
@@ -133,6 +162,23 @@ class EBS:
                 f"ec2:DeleteSnapshot of {snapshot.id}",
                 lambda: client.delete_snapshot(SnapshotId=snapshot.id, DryRun=True),
             )
+
+    def _strangers(self, region: str, volumes: Sequence[str]) -> Iterable[Stranger]:
+        try:
+            pages = self._client(region).get_paginator("describe_snapshots").paginate(
+                OwnerIds=["self"],
+                Filters=[{"Name": "volume-id", "Values": list(volumes)}],
+                PaginationConfig={"PageSize": PAGE},
+            )  # fmt: skip
+            items = [item for page in pages for item in page["Snapshots"]]
+        except ClientError as error:
+            raise classify(error) from None
+        except _NO_ANSWER as error:
+            raise _transport(error) from None
+        for item in items:
+            snapshot, text = _snapshot(region, item), item.get("Description", "")
+            if not self._labels.ours(snapshot):
+                yield Stranger(snapshot, text, _manager(snapshot.labels, text))
 
     def _list_region(self, region: str) -> Listing:
         found: list[Snapshot] = []
@@ -189,7 +235,22 @@ def _snapshot(
         state=_STATES.get(item["State"], "pending"),
         labels=labels,
         deltas=labels.get(DELTAS, ""),
+        size=item.get("VolumeSize", 0),
     )
+
+
+def _manager(tags: Mapping[str, str], description: str) -> str:
+    """Tell which service made a snapshot and deletes it, by what it writes on it.
+
+    AWS Backup, "Backup creation by resource type"; Amazon EBS User Guide, "How Amazon Data
+    Lifecycle Manager works"; Amazon EC2 User Guide, "Create an Amazon EBS-backed AMI".
+    """
+    for prefix, name in _MANAGERS.items():
+        if any(key.startswith(prefix) for key in tags):
+            return name
+    if any(key.startswith("aws:") for key in tags):
+        return "a service of AWS"
+    return "an AMI" if description.startswith("Created by CreateImage(") else ""
 
 
 def _transport(error: Exception) -> ProviderError:

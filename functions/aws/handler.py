@@ -56,10 +56,13 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         _emit(metrics.of_failure(), cluster)
         raise
     _emit(metrics.of_report(outcome.report), cluster)
+    if settings.disk_metrics:
+        for disk, metric in metrics.of_disks(outcome.report, outcome.plan):
+            _emit([metric], cluster, **{metrics.DISK: disk})
     return to_builtins(outcome.report)
 
 
-def _emit(found: list[metrics.Metric], cluster: str) -> None:
+def _emit(found: list[metrics.Metric], cluster: str, **dimensions: str) -> None:
     """Print the metrics in CloudWatch's embedded metric format."""
     if not found:
         return
@@ -67,6 +70,8 @@ def _emit(found: list[metrics.Metric], cluster: str) -> None:
     units = {"Count": MetricUnit.Count, "Milliseconds": MetricUnit.Milliseconds,
              "Seconds": MetricUnit.Seconds, "None": MetricUnit.NoUnit}  # fmt: skip
     emf.add_dimension(metrics.DIMENSION, cluster or "unknown")
+    for name, value in dimensions.items():
+        emf.add_dimension(name, value)
     for metric in found:
         emf.add_metric(metric.name, units[metric.unit], metric.value)
     emf.flush_metrics()

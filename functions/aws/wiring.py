@@ -19,6 +19,7 @@ from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
 from shared.settings import Settings, load
 from shared.shelf import shelf
+from shared.status_writer import status_writer
 
 _REGION = r"^([a-z]{2,4}(-[a-z]+)+-\d{1,2})?$"
 
@@ -43,6 +44,15 @@ class AWSSettings(Settings, frozen=True, kw_only=True):
             examples=["eu-west-1,us-east-2"],
         ),
     ] = ()
+    # The daemon took any; Amazon EC2 User Guide, "Tag restrictions".
+    snapshot_author_label_key: Annotated[
+        str,
+        Meta(
+            description="Key of the label that marks our snapshots: on AWS any key of a tag, such "
+            "as `CreatedBy`.",
+            pattern=r"^(?!aws:)[\w.:/=+@-]{1,128}$",
+        ),
+    ] = "created-by"
 
 
 def build(
@@ -77,4 +87,11 @@ def build(
     )
     labels = labels_of(settings, EBS.encoding, cluster)
     provider = EBS(labels, client, identity)
-    return settings, Ports(rules, provider, labels, scopes=settings.regions, shelf=found)
+    return settings, Ports(
+        rules,
+        provider,
+        labels,
+        scopes=settings.regions,
+        shelf=found,
+        status=status_writer(settings, rules),
+    )

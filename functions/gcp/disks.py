@@ -6,7 +6,7 @@
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableSequence, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,7 @@ from functions.gcp.listing import (
     by_generation,
     deltas_of,
     disk_of,
+    manager_of,
     place,
     snapshot_of,
     time_of,
@@ -24,6 +25,7 @@ from functions.gcp.listing import (
 )
 from functions.gcp.volumes import PersistentDisks
 from shared.actions import Create
+from shared.adopt import Stranger, scopes
 from shared.errors import DiskFailed, NextPass, ProviderError, UnknownDisk
 from shared.labels import GOOGLE, Labels
 from shared.model import Disk, Snapshot
@@ -139,13 +141,32 @@ class Disks:
                 return
         raise_failed(operation)
 
-    def set_labels(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
-        """Replace the labels of a snapshot; once more where they changed meanwhile."""
+    def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
+        """List the snapshots of some disks that lack our author label."""
+        for project in scopes(disks):
+            missing: list[str] = []
+            query = {"project": project, "max_results": PAGE}
+            found: list[tuple[Snapshot, Any]] = []
+            texts: dict[str, tuple[str, str]] = {}
+            with sorted_errors():
+                for raw in self._pages(query, missing):
+                    for item in raw.items:
+                        if item.status != _GOING:
+                            found.append(snapshot_of(project, item))
+                            texts[item.name] = item.description, manager_of(item)
+            if missing:
+                raise NextPass(f"the list of {project} is incomplete: {'; '.join(missing[:3])}")
+            for snapshot in by_generation(found):
+                if snapshot.disk in disks and not self._labels.ours(snapshot):
+                    yield Stranger(snapshot, *texts[snapshot.id])
+
+    def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+        """Add labels to a snapshot; once more where they changed meanwhile."""
         with sorted_errors():
             try:
-                self._set_labels(snapshot, labels)
+                self._add_labels(snapshot, labels)
             except PreconditionFailed:
-                self._set_labels(snapshot, labels)
+                self._add_labels(snapshot, labels)
 
     def credentials(self) -> Check:
         """Tell who we are."""
@@ -206,15 +227,19 @@ class Disks:
         query = self._query(project)
         try:
             with sorted_errors():
-                pages = self._client("SnapshotsClient").list(request=query, **self._how).pages
-                for page in pages:
-                    raw = type(page).pb(page)
-                    must_be("compute#snapshotList", raw)
+                for raw in self._pages(query, missing):
                     found += [snapshot_of(project, i) for i in raw.items if i.status != _GOING]
-                    missing += warned(raw.warning)
         except ProviderError as error:
             missing.append(str(error))
         return Listing(project, tuple(by_generation(found)), not missing, "; ".join(missing[:3]))
+
+    def _pages(self, query: Mapping[str, Any], missing: MutableSequence[str]) -> Iterable[Any]:
+        """Give the pages of a list of snapshots; `missing` collects what they say they lack."""
+        for page in self._client("SnapshotsClient").list(request=query, **self._how).pages:
+            raw = type(page).pb(page)
+            must_be("compute#snapshotList", raw)
+            missing.extend(warned(raw.warning))
+            yield raw
 
     def _places(self, project: str) -> Mapping[str, Collection[str]]:
         """List where the disks of a project are, by name."""
@@ -246,10 +271,10 @@ class Disks:
             )
         return found
 
-    def _set_labels(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+    def _add_labels(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
         project = snapshot.disk.scope
         found = self._get(project, snapshot.id)
-        body = {"labels": dict(labels), "label_fingerprint": found.label_fingerprint}
+        body = {"labels": {**found.labels, **labels}, "label_fingerprint": found.label_fingerprint}
         operation = self._client("SnapshotsClient").set_labels_unary(
             request={
                 "project": project,

@@ -59,8 +59,17 @@ def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
         state=_STATES.get(item.status, "pending"),
         labels=dict(item.labels),
         deltas=deltas_of(item.description),
+        size=item.disk_size_gb,
     )
     return snapshot, item.source_disk_id
+
+
+def manager_of(item: Any) -> str:
+    """Tell who else made a snapshot and deletes it: a resource policy, which Google names."""
+    policy = item.source_snapshot_schedule_policy.rpartition("/")[2]
+    if policy or item.auto_created:
+        return f"the snapshot schedule {policy or '(unnamed)'}"
+    return ""
 
 
 def by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:

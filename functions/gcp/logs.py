@@ -30,6 +30,8 @@ class JSONLines(logging.Formatter):
         entry = {"severity": record.levelname, "message": message, "logger": record.name}
         if trace := _trace.get():
             entry["logging.googleapis.com/trace"] = trace
+        if audit := getattr(record, "audit", None):
+            entry["audit"] = audit
         return json.dumps(entry | getattr(record, "fields", {}))
 
 
@@ -57,9 +59,9 @@ def trace(header: str) -> None:
     _trace.set(f"projects/{project}/traces/{name}" if valid and project else name * valid)
 
 
-def measure(metrics: Iterable[Metric], cluster: str) -> None:
+def measure(metrics: Iterable[Metric], cluster: str, **dimensions: str) -> None:
     """Log one line with the metrics of a pass, which log-based metrics read."""
     values = {metric.name: metric.value for metric in metrics}
     if values:
-        fields = {"metrics": values, DIMENSION: cluster or "unknown"}
+        fields = {"metrics": values, DIMENSION: cluster or "unknown", **dimensions}
         log.info("metrics", extra={"fields": fields})

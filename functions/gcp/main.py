@@ -56,6 +56,9 @@ def reconcile(request: flask.Request) -> tuple[dict[str, Any], int, dict[str, st
         logs.measure(metrics.of_failure(), cluster)
         return {"error": said}, 500, {}
     logs.measure(metrics.of_report(outcome.report), cluster)
+    if settings.disk_metrics:
+        for disk, metric in metrics.of_disks(outcome.report, outcome.plan):
+            logs.measure([metric], cluster, **{metrics.DISK: disk})
     return to_builtins(outcome.report), 200, {}
 
 

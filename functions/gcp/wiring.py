@@ -16,6 +16,7 @@ from shared.ports import RulesSource
 from shared.reconcile import Ports, labels_of
 from shared.settings import Settings, load
 from shared.shelf import shelf
+from shared.status_writer import status_writer
 
 
 class GCPSettings(Settings, frozen=True, kw_only=True):
@@ -110,7 +111,14 @@ def build(
         storage_location=settings.storage_location,
         guest_flush=settings.guest_flush,
     )
-    return settings, Ports(rules, provider, labels, scopes=settings.projects, shelf=found)
+    return settings, Ports(
+        rules,
+        provider,
+        labels,
+        scopes=settings.projects,
+        shelf=found,
+        status=status_writer(settings, rules),
+    )
 
 
 def login_of(settings: GCPSettings, endpoint: str = "") -> Login:
