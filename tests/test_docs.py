@@ -1,13 +1,17 @@
 """What the documents take from the code is what the code says, and what they name is there."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from shared.cli import parser
 from tools.docs import ROOT, documents
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "terraform").glob("*/*.md")]
+)
 
 
 @pytest.mark.parametrize(
@@ -18,15 +22,56 @@ def test_documents_are_as_the_code_writes_them(path: Path, text: str) -> None:
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     """Each relative link of a document names a file that is there."""
-    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text())
+    for link, anchor in links:
+        target = (path.parent / link) if link else path
+        assert target.exists(), link
+        assert not anchor or target.suffix != ".md" or anchor in anchors(target), (link, anchor)
 
 
-def test_commands_of_the_readme_are_targets() -> None:
+def anchors(page: Path) -> set[str]:
+    """Make the anchors of a page's headings as GitHub does."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^-\w ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def code(page: Path) -> list[str]:
+    """Give the lines of a page that are code: indented, fenced, or between backticks."""
+    text = page.read_text()
+    lines = re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
+    for block in re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        lines += block.splitlines()
+    return lines + re.findall(r"`([^`\n]+)`", text)
+
+
+def test_make_commands_are_targets() -> None:
     """Each `make` command that a document names is a target of the Makefile."""
-    named = {word for page in PAGES for word in re.findall(r"\bmake ([a-z]+)\b", page.read_text())}
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {word for page in PAGES for line in code(page)
+             for word in re.findall(r"^make ([-a-z]+)", line)}  # fmt: skip
+    targets = set(re.findall(r"^([-a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert named <= targets
+
+
+COMMANDS = sorted({
+    (page.name, found[0])
+    for page in PAGES
+    for line in code(page)
+    if (found := re.findall(r"python -m functions\.(?:aws|gcp) ([a-z][^|#>;&]*)", line))
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS)
+def test_commands_are_understood(page: str, command: str) -> None:
+    """Each command line that a document shows has arguments that there are."""
+    words = shlex.split(command.rstrip("\\"))
+    if "…" not in command and "COMMAND" not in words:
+        parser("x").parse_args(words)
+
+
+def test_there_are_commands() -> None:
+    """Or the test above would prove nothing."""
+    named = {command.split()[0] for _, command in COMMANDS}
+    assert {"plan", "reconcile", "check", "backfill", "explain", "adopt", "restore"} <= named

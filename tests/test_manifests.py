@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -18,7 +18,7 @@ from shared.deltas import parse
 from shared.files import RulesFile
 from shared.objects import GROUP
 from shared.ports import Volumes
-from shared.request import parse_request
+from shared.request import Mode, parse_request
 from shared.rules import TARGETS, Options, read_rules
 from tests.emulators.kube import Kube
 
@@ -255,5 +255,7 @@ def test_example_payloads_are_understood(path: Path) -> None:
     event = json.loads(path.read_text())
     request = parse_request(json.loads(event["body"]) if "body" in event else event)
 
-    assert request.mode == ("plan" if path.name.startswith("plan") else "reconcile")
-    assert bool(request.only) == (request.allow_mass_expiry or "one" in path.name.split("-"))
+    first, *words = path.stem.split("-")
+    assert request.mode == (first if first in get_args(Mode) else "reconcile")
+    assert bool(request.only) == (request.allow_mass_expiry or "one" in words)
+    assert request.force == ("forced" in words)

@@ -36,6 +36,8 @@ locals {
         cluster_id                = var.cluster_id
         kube_config_secret        = var.kube_config_secret
         use_claim_name            = tostring(var.use_claim_name)
+        write_status              = tostring(var.write_status)
+        disk_metrics              = tostring(var.disk_metrics)
         deltas_annotation_key     = var.deltas_annotation_key
         snapshot_author_label     = var.snapshot_author_label
         snapshot_author_label_key = var.snapshot_author_label_key

@@ -57,7 +57,7 @@ locals {
   invoke = "aws lambda invoke --function-name ${var.name} --region ${local.region} --cli-binary-format raw-in-base64-out --cli-read-timeout ${var.timeout}"
   manifests = local.live ? [
     "# the SnapshotRule resource, and the function's access",
-    "kubectl apply -f manifests/crd.yaml -f manifests/rbac.yaml",
+    "kubectl apply -f manifests/crd.yaml -f manifests/rbac.yaml${var.write_status ? " -f manifests/rbac-status.yaml" : ""}",
     ] : [
     "# the SnapshotRule resource",
     "kubectl apply -f manifests/crd.yaml",

@@ -84,14 +84,14 @@ variable "snapshot_author_label" {
 }
 
 variable "snapshot_author_label_key" {
-  description = "Key of the label that marks our snapshots: up to 63 characters, lowercase letters, digits, `-`, `_`."
+  description = "Key of the label that marks our snapshots: on AWS any key of a tag, such as `CreatedBy`."
   type        = string
   default     = "created-by"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][-_a-z0-9]{0,62}$", var.snapshot_author_label_key))
-    error_message = "snapshot_author_label_key should be a letter, then up to 62 lowercase letters, digits, - and _."
+    condition     = can(regex("^[\\w.:/=+@-]{1,128}$", var.snapshot_author_label_key)) && !startswith(var.snapshot_author_label_key, "aws:")
+    error_message = "snapshot_author_label_key should be up to 128 letters, digits and . : / = + @ - _, not beginning with aws:."
   }
 }
 
@@ -210,6 +210,20 @@ variable "orphan_grace" {
     ])
     error_message = "orphan_grace should be an ISO 8601 duration up to P3650D, such as P30D."
   }
+}
+
+variable "write_status" {
+  description = "Write the status of SnapshotRules, and Events on claims and volumes whose annotation has a problem. Needs `manifests/rbac-status.yaml`."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "disk_metrics" {
+  description = "Measure each disk too: `SnapshotAge`, with the dimension `disk`. Costs a metric for each."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "ping_url" {

@@ -32,6 +32,8 @@ locals {
         CLUSTER_ID                = var.cluster_id
         KUBE_CONFIG_SECRET        = var.kube_config_secret
         USE_CLAIM_NAME            = tostring(var.use_claim_name)
+        WRITE_STATUS              = tostring(var.write_status)
+        DISK_METRICS              = tostring(var.disk_metrics)
         DELTAS_ANNOTATION_KEY     = var.deltas_annotation_key
         SNAPSHOT_AUTHOR_LABEL     = var.snapshot_author_label
         SNAPSHOT_AUTHOR_LABEL_KEY = var.snapshot_author_label_key

@@ -62,8 +62,10 @@ output "next_commands" {
   value = join("\n", concat(
     var.rules_from == "cluster" ? [
       "# the SnapshotRule resource, and read-only access of the function, which is a User in the cluster",
-      "kubectl apply -f manifests/crd.yaml -f manifests/rbac.yaml",
-      "kubectl create clusterrolebinding k8s-snapshots-google --clusterrole=k8s-snapshots --user=${google_service_account.function.email}",
+      "kubectl apply -f manifests/crd.yaml -f manifests/rbac.yaml${var.write_status ? " -f manifests/rbac-status.yaml" : ""}",
+      join("\n", [for role in concat(["reader"], var.write_status ? ["status"] : []) :
+        "kubectl create clusterrolebinding k8s-snapshots-${role}-google --clusterrole=k8s-snapshots-${role} --user=${google_service_account.function.email}"
+      ]),
       ] : [
       "# the SnapshotRule resource, and the CronJob that publishes the mirror",
       "kubectl apply -f manifests/crd.yaml",

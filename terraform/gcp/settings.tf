@@ -212,6 +212,20 @@ variable "orphan_grace" {
   }
 }
 
+variable "write_status" {
+  description = "Write the status of SnapshotRules, and Events on claims and volumes whose annotation has a problem. Needs `manifests/rbac-status.yaml`."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "disk_metrics" {
+  description = "Measure each disk too: `SnapshotAge`, with the dimension `disk`. Costs a metric for each."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "ping_url" {
   description = "Gets a GET at the end of a pass that saw snapshots completed which an earlier pass began. Needs `MIRROR_URL`."
   type        = string

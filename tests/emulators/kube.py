@@ -1,7 +1,8 @@
 """A small Kubernetes API over real HTTP, which the real `kubernetes` client speaks to.
 
 It lists PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them,
-in pages; answers access reviews; and goes wrong on demand. Unlike an API server's, a further page
+in pages; takes the status of SnapshotRules, and Events; answers access reviews; and goes wrong on
+demand. Unlike an API server's, a further page
 shows the objects of now: it starts behind the last key of the page before.
 """
 
@@ -27,6 +28,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
+STATUS = f"/apis/{GROUP}/v1/namespaces/([^/]+)/snapshotrules/([^/]+)/status"
+EVENTS = "/api/v1/namespaces/([^/]+)/events"
 COLLECTION = r"(/api/v1|/apis/[^/]+/v1)(?:/namespaces/([^/]+))?/([a-z]+)"
 KINDS = {
     ("/api/v1", "persistentvolumes"): "PersistentVolume",
@@ -34,6 +37,7 @@ KINDS = {
     (f"/apis/{GROUP}/v1", "snapshotrules"): "SnapshotRule",
 }
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}
+REASONS |= {409: "AlreadyExists", 415: "UnsupportedMediaType", 422: "Invalid"}
 REASONS |= {410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
 WORDS = {
     401: "Unauthorized",
@@ -55,6 +59,7 @@ class Request:
     path: str
     query: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    content_type: str = ""
 
     def resource(self) -> tuple[str, str]:
         """Name the API's root and the resource, such as `/api/v1` and `persistentvolumes`."""
@@ -107,7 +112,10 @@ class Kube:
 
     Attributes:
         crd: whether SnapshotRules exist in this cluster.
-        denied: what the token may not do, such as `{"list persistentvolumes"}`.
+        denied: what the token may not do, such as `{"list persistentvolumes", "create events"}`;
+            a status is `patch snapshotrules.k8s-snapshots.elsdoerfer.com/status`.
+        status: whether the definition of SnapshotRules has a status; the daemon's had none.
+        terminating: namespaces that are being deleted, which nothing new is made in.
         page_limit: no page is longer, whatever a request asks for.
     """
 
@@ -121,6 +129,7 @@ class Kube:
     ) -> None:
         self.token, self.page_limit, self.crd = token, page_limit, True
         self.denied: set[str] = set()
+        self.status, self.terminating = True, set[str]()
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self.stored: dict[Key, Object] = {}
@@ -185,6 +194,10 @@ class Kube:
     def objects(self) -> list[Object]:
         return list(self.stored.values())
 
+    @property
+    def events(self) -> list[Object]:
+        return [item for key, item in self.stored.items() if key[0] == "Event"]
+
     def add(self, item: Object) -> Object:
         """Store an object, or replace it; returns it with what the API server fills in."""
         item = json.loads(json.dumps(item, default=lambda time: time.isoformat()))
@@ -194,6 +207,8 @@ class Kube:
         with self._lock:
             self.resource_version += 1
             metadata.setdefault("uid", str(uuid.uuid4()))
+            if item["kind"] == "SnapshotRule":
+                metadata.setdefault("generation", 1)
             metadata.setdefault("creationTimestamp", f"{datetime.now(UTC):%FT%TZ}")
             metadata.setdefault("resourceVersion", str(self.resource_version))
             self.stored[item["kind"], metadata.get("namespace", ""), metadata["name"]] = item
@@ -220,7 +235,9 @@ class Kube:
         with self._lock:
             self.requests.append(request)
             fault = next((f for f in self.faults if f.strikes(request)), Fault())
-            answer = self._answer(request, token)
+            # What is answered in the API's place never reaches it; an answer that is lost does.
+            struck = fault.html or fault.status
+            answer = missing() if struck else self._answer(request, token)
         if fault.html:
             page = "<html><body><h1>Sign in</h1></body></html>"
             answer = Answer(fault.status or 200, page, "text/html; charset=utf-8")
@@ -355,10 +372,73 @@ def _decode(token: str) -> Key:
     return kind, namespace, name
 
 
+def patch_status(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
+    """Merge a patch into a rule's status, and into nothing else of it."""
+    if f"patch snapshotrules.{GROUP}/status" in kube.denied:
+        what = f'resource "snapshotrules/status" in API group "{GROUP}"'
+        return failure(403, request, f'User "k8s-snapshots" cannot patch {what}')
+    if not kube.crd:
+        return missing()
+    item = kube.stored.get(("SnapshotRule", match[1], match[2]))
+    if item is None or not kube.status:
+        return _about(404, request, f'snapshotrules.{GROUP} "{match[2]}" not found')
+    if request.content_type != "application/merge-patch+json":
+        return failure(415, request, "the body of the request was in an unknown format")
+    merged = _merge(item.get("status"), request.body.get("status", {}))
+    if merged != item.get("status"):  # what changes nothing is not stored
+        kube.resource_version += 1
+        item["metadata"]["resourceVersion"] = str(kube.resource_version)
+        item["status"] = merged
+    return Answer(200, item)
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    """Merge as RFC 7396 has it."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
+
+
+def create_event(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
+    """Store an Event, once under each name, as an API server checks it."""
+    namespace, item = match[1], request.body
+    if "create events" in kube.denied:
+        said = 'User "k8s-snapshots" cannot create resource "events" in API group ""'
+        return failure(403, request, said)
+    if namespace in kube.terminating:
+        said = f"unable to create new content in namespace {namespace}"
+        return _about(403, request, said, {"causes": [{"reason": "NamespaceTerminating"}]})
+    name, involved = item["metadata"]["name"], item["involvedObject"]
+    if involved.get("namespace", "default") != namespace or len(item["message"].encode()) > 1024:
+        return failure(422, request, f'Event "{name}" is invalid')
+    if ("Event", namespace, name) in kube.stored:
+        return _about(409, request, f'events "{name}" already exists')
+    kube.resource_version += 1
+    version = {"uid": str(uuid.uuid4()), "resourceVersion": str(kube.resource_version)}
+    item["metadata"] = {"namespace": namespace} | item["metadata"] | version
+    kube.stored["Event", namespace, name] = item
+    return Answer(201, item)
+
+
+def _about(code: int, request: Request, message: str, details: Object | None = None) -> Answer:
+    """Say an error of one object, which an API server names beside it."""
+    body = failure(code, request, message).body
+    assert isinstance(body, dict)
+    return Answer(code, body | {"details": {"name": request.path.split("/")[-2]} | (details or {})})
+
+
 ROUTES: list[tuple[str, str, Callable[[Kube, Request, re.Match[str]], Answer]]] = [
     ("GET", "/version|/api|/apis", about),
     ("GET", f"/api/v1|/apis/(?:{GROUP}|authorization.k8s.io)/v1", resources),
     ("GET", COLLECTION, list_objects),
+    ("PATCH", STATUS, patch_status),
+    ("POST", EVENTS, create_event),
     ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", access_review),
 ]
 
@@ -384,7 +464,8 @@ class _Connection(BaseHTTPRequestHandler):
         kube, url = self.server.kube, urlsplit(self.path)
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query, body = dict(parse_qsl(url.query)), json.loads(sent) if sent else None
-        request = Request(self.command, url.path.rstrip("/"), query, body)
+        kind = self.headers.get("Content-Type", "")
+        request = Request(self.command, url.path.rstrip("/"), query, body, kind)
         answer, fault = kube.answer(request, self.headers.get("Authorization", ""))
         kube.stopping.wait(fault.hang)
         if fault.close or kube.stopping.is_set():

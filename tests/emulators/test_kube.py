@@ -208,6 +208,91 @@ def test_without_a_token_anybody_is_let_in(tmp_path: Path) -> None:
         assert len(client.CoreV1Api(api).list_persistent_volume().items) == 1
 
 
+def status(api: Any, patch: Any, name: str = "mysql") -> Any:
+    """Patch a rule's status, as the client's own call does it."""
+    custom: Any = client.CustomObjectsApi(api)
+    kind = "application/merge-patch+json"
+    return custom.patch_namespaced_custom_object_status(
+        GROUP, "v1", "shop", RULES[2], name, patch, _content_type=kind
+    )
+
+
+def test_merges_a_status_and_nothing_else(kube: Kube, api: Any) -> None:
+    """Null removes; what changes nothing leaves the resourceVersion as it is."""
+    before = kube.add(rule("shop", "mysql"))
+    spec, version = dict(before["spec"]), before["metadata"]["resourceVersion"]
+    status(api, {"status": {"a": {"x": 1, "y": 2}, "b": [1]}, "spec": {"deltas": "x"}})
+    status(api, {"status": {"a": {"x": None, "z": 3}, "c": None}})
+    after = kube.stored["SnapshotRule", "shop", "mysql"]
+    assert (after["status"], after["spec"]) == ({"a": {"y": 2, "z": 3}, "b": [1]}, spec)
+    again = after["metadata"]["resourceVersion"]
+    assert again != version
+    status(api, {"status": {"b": [1]}})
+    assert after["metadata"]["resourceVersion"] == again
+
+
+@pytest.mark.parametrize("why", ["gone", "status", "crd"])
+def test_where_there_is_no_status_it_is_not_found(kube: Kube, api: Any, why: str) -> None:
+    kube.add(rule("shop", "mysql"))
+    kube.status, kube.crd = why != "status", why != "crd"
+    with pytest.raises(client.ApiException) as error:
+        status(api, {"status": {}}, "other" if why == "gone" else "mysql")
+    assert error.value.status == 404
+    if why != "crd":
+        assert failure(error)["details"]["name"] == ("other" if why == "gone" else "mysql")
+
+
+def event(name: str = "data.1") -> dict[str, Any]:
+    involved = {"kind": "PersistentVolumeClaim", "namespace": "shop", "name": "data"}
+    return {"metadata": {"name": name}, "involvedObject": involved, "message": "m"}
+
+
+def test_keeps_an_event_once(kube: Kube, api: Any) -> None:
+    core: Any = client.CoreV1Api(api)
+    made = core.create_namespaced_event("shop", event())
+    assert made.metadata.uid
+    with pytest.raises(client.ApiException) as error:
+        core.create_namespaced_event("shop", event())
+    assert (error.value.status, failure(error)["reason"]) == (409, "AlreadyExists")
+    assert [found["metadata"]["name"] for found in kube.events] == ["data.1"]
+
+
+def test_takes_no_event_of_another_namespace_or_of_one_that_ends(kube: Kube, api: Any) -> None:
+    core: Any = client.CoreV1Api(api)
+    with pytest.raises(client.ApiException) as wrong:
+        core.create_namespaced_event("erp", event())
+    kube.terminating = {"shop"}
+    with pytest.raises(client.ApiException) as ending:
+        core.create_namespaced_event("shop", event())
+    assert (wrong.value.status, ending.value.status) == (422, 403)
+    assert failure(ending)["details"]["causes"] == [{"reason": "NamespaceTerminating"}]
+
+
+def test_says_what_may_not_be_written(kube: Kube, api: Any) -> None:
+    kube.add(rule("shop", "mysql"))
+    kube.denied = {"create events", f"patch snapshotrules.{GROUP}/status"}
+    core: Any = client.CoreV1Api(api)
+    with pytest.raises(client.ApiException, match="cannot patch resource") as patched:
+        status(api, {"status": {}})
+    with pytest.raises(client.ApiException, match="cannot create resource") as created:
+        core.create_namespaced_event("shop", event())
+    assert (patched.value.status, created.value.status) == (403, 403)
+    assert kube.events == []
+
+
+def test_a_fault_is_answered_in_the_apis_place(kube: Kube, api: Any) -> None:
+    """What the API never saw is not done; an answer that is lost comes of something that is."""
+    core: Any = client.CoreV1Api(api)
+    kube.fault("/events", status=500)
+    kube.fault("/events", close=True)
+    with pytest.raises(client.ApiException):
+        core.create_namespaced_event("shop", event())
+    assert kube.events == []
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        core.create_namespaced_event("shop", event())
+    assert len(kube.events) == 1
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_fails_on_demand(kube: Kube, core: Any, status: int) -> None:
     kube.fault("/persistentvolumes", status=status)

@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jsonschema
 import pytest
+import yaml
 
 from functions.aws.wiring import AWSSettings
 from functions.aws.wiring import build as build_aws
@@ -424,7 +426,10 @@ class TestLog:
         """JSON_LOG=true makes each line an object, whatever the cloud answers."""
         world.cloud.failing[OTHER_VOL] = DiskFailed('x\n{"level": "ERROR"}')
         lines = [json.loads(line) for line in run("reconcile", JSON_LOG="true").err.splitlines()]
-        assert {"level", "time", "logger", "message"} == set().union(*lines)
+        assert {"level", "time", "logger", "message", "audit"} == set().union(*lines)
+        audits = [line["audit"] for line in lines if "audit" in line]
+        assert {"create", "delete"} >= {audit["action"] for audit in audits} != set()
+        assert all({"action", "snapshot", "disk", "reason"} <= set(audit) for audit in audits)
         assert [line["logger"] for line in lines if line["level"] == "ERROR"] == ["shared.apply"]
 
     def test_says_each_thing_on_one_line(self, run: Run, world: World) -> None:
@@ -469,3 +474,87 @@ def test_the_plan_of_nothing_is_a_success(run: Run, world: World) -> None:
     done = run("plan")
     assert done.status == 0
     assert "0 rules on 0 disks" in done.out
+
+
+class TestByHand:
+    """What only people do, against the stand-ins, as its own process."""
+
+    def test_adopts_after_it_has_shown(self, machine: Machine) -> None:
+        """Without --apply nothing is labelled; what AWS Backup has is named and left."""
+        ec2, disk = machine.ec2, "vol-0c47d9e18f2a6b503"
+        at = datetime.now(UTC) - DAY
+        mine = ec2.add_snapshot("eu-west-1", disk, started=at, tags={"Name": "by hand"})
+        tags = {"aws:backup:source-resource": "x"}
+        theirs = ec2.add_snapshot("eu-west-1", disk, started=at, tags=tags)
+        shown = machine.run("adopt", "--json")
+        assert {mine: "would be adopted", theirs: "left: AWS Backup manages it"} == {
+            row["snapshot"]: row["what"] for row in json.loads(shown.out)
+        }
+        assert [] == ec2.calls_of("CreateTags")
+        done = machine.run("adopt", "--apply")
+        assert (0, True) == (done.status, "1 snapshot adopted, 1 left." in done.out)
+        assert len(ec2.calls_of("CreateTags")) == 1
+        labels = {r.id: dict(r.tags) for r in ec2.snapshots("eu-west-1")}[mine]
+        assert "by hand" == labels.pop("Name")
+        assert {
+            "created-by": "k8s-snapshots",
+            "k8s-snapshots-cluster": "demo",
+            "k8s-snapshots-namespace": "media",
+            "k8s-snapshots-claim": "archive",
+            "k8s-snapshots-rule": "pv-media-archive",
+            "k8s-snapshots-volume": "media-archive",
+        } == labels
+        assert "0 snapshots to adopt, 1 left." in machine.run("adopt").out
+
+    def test_restores_beside_the_live_claim(self, machine: Machine) -> None:
+        """YAML on standard output and nothing else, which kubectl can be handed."""
+        before = changes(machine.ec2)
+        done = machine.run("restore", "--claim", "erp/ledger-data")
+        assert 0 == done.status
+        kinds = [document["kind"] for document in yaml.safe_load_all(done.out)]
+        assert ["VolumeSnapshotContent", "VolumeSnapshot", "PersistentVolumeClaim"] == kinds
+        assert changes(machine.ec2) == before
+        report = json.loads(machine.run("restore", "--claim", "erp/ledger-data", "--json").out)
+        assert kinds == [item["kind"] for item in report["manifests"]["items"]]
+
+    def test_restores_where_the_cluster_is_gone(self, machine: Machine, tmp_path: Path) -> None:
+        """By the mirror: class, modes and size as they were."""
+        mirror = {"MIRROR_URL": f"file://{tmp_path}/rules.json"}
+        assert 0 == machine.run("reconcile", **mirror).status
+        live = machine.run("restore", "--claim", "erp/ledger-data", **mirror)
+        gone = tmp_path / "gone"
+        config = yaml.safe_load(Path(machine.environment["KUBE_CONFIG_FILE"]).read_text())
+        config["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:1"
+        gone.write_text(yaml.safe_dump(config))
+        by_mirror = machine.run(
+            *("restore", "--claim", "erp/ledger-data"), KUBE_CONFIG_FILE=str(gone), **mirror
+        )
+        assert (0, "cannot be reached" in by_mirror.err) == (by_mirror.status, True)
+        documents = [list(yaml.safe_load_all(text.out)) for text in (live, by_mirror)]
+        assert documents[0] == documents[1]
+
+    def test_says_what_would_do(self, machine: Machine) -> None:
+        """Where nothing fits what was asked for."""
+        done = machine.run("restore", "--claim", "erp/ledger-data", "--at", "2001-01-01")
+        assert 2 == done.status
+        assert "snap-" in done.err
+        done = machine.run("restore")
+        assert "nothing given; name one of --claim NAMESPACE/NAME" in done.err
+
+    def test_explains(self, machine: Machine) -> None:
+        """Rules, generations and each snapshot, in the terminal and as JSON."""
+        done = machine.run("explain", "--only", "namespaces=erp")
+        assert 0 == done.status
+        assert "P1D P7D P1M P1Y: a snapshot every day; daily for 7 days" in done.out
+        assert "from PersistentVolumeClaim erp/ledger-data, as erp-pvc-ledger-data" in done.out
+        assert "next to go: snap-" in done.out
+        report = json.loads(machine.run("explain", "--only", "namespaces=erp", "--json").out)
+        jsonschema.validate(report, json_schema(), jsonschema.Draft202012Validator)
+        assert 1 == len(report["explanations"])
+
+    def test_backfills(self, run: Run) -> None:
+        """Exit status 1 where something is left to another call."""
+        assert 0 == run("backfill").status
+        assert 0 == run("backfill", "--force", "--keep-for", "P9D").status
+        done = run("backfill", "--keep-for", "P9D")
+        assert (2, True) == (done.status, 'say "force": true as well' in done.err)

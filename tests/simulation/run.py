@@ -72,6 +72,9 @@ class SkewedClock:
     def monotonic(self) -> float:
         return self._clock.monotonic()
 
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+
 
 class Simulation:
     """One seed's world, its events and its judge."""

@@ -240,7 +240,7 @@ def test_each_line_of_the_log_is_one_object(world: World) -> None:
     report = world.report({})
     assert report["summary"]["failed"] == 3
     lines = world.lines()
-    assert {line["severity"] for line in lines} == {"INFO", "ERROR"}
+    assert {line["severity"] for line in lines} == {"INFO", "WARNING", "ERROR"}
     assert "forged" not in {line["message"] for line in lines}
 
 
