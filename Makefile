@@ -24,7 +24,7 @@ demo: $(READY) ## plan, reconcile and reconcile again on embedded clouds and clu
 	@CLOUD=$(CLOUD) $(BIN)/python -m tools.demo
 
 test: $(READY) ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 simulate: $(READY) ## break passes by injected faults for years of virtual time (SEEDS=1000, START=0)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START)

@@ -180,8 +180,8 @@ MUTANTS = (
     Mutant(
         "stop at a broken rule",
         "shared/plan.py",
-        "last_known(history, problem, self.policy.labels) if problem else []",
-        "[]",
+        "return rules + last_known(self.histories.get(disk, []), problem, self.policy.labels)",
+        "return rules",
     ),
     Mutant(
         "delete first what any rule lets go",

@@ -43,6 +43,8 @@ run "function" {
     condition = aws_lambda_function.pass.environment[0].variables == tomap({
       CLUSTER_NAME              = "production"
       USE_CLAIM_NAME            = "false"
+      WRITE_STATUS              = "false"
+      DISK_METRICS              = "false"
       DELTAS_ANNOTATION_KEY     = "backup.kubernetes.io/deltas"
       SNAPSHOT_AUTHOR_LABEL     = "k8s-snapshots"
       SNAPSHOT_AUTHOR_LABEL_KEY = "created-by"

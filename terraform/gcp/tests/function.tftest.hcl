@@ -33,6 +33,8 @@ run "the_function" {
     condition = google_cloudfunctions2_function.this.service_config[0].environment_variables == tomap({
       CLUSTER_NAME              = "projects/shop-production/locations/europe-west1/clusters/shop"
       USE_CLAIM_NAME            = "false"
+      WRITE_STATUS              = "false"
+      DISK_METRICS              = "false"
       DELTAS_ANNOTATION_KEY     = "backup.kubernetes.io/deltas"
       SNAPSHOT_AUTHOR_LABEL     = "k8s-snapshots"
       SNAPSHOT_AUTHOR_LABEL_KEY = "created-by"
