@@ -72,7 +72,7 @@ output "next_commands" {
     "# what a pass would do, and why; changes nothing",
     "${local.invoke} --payload '${jsonencode({ mode = "plan" })}' plan.json && cat plan.json",
     "# what was missed, at once",
-    "${local.invoke} --payload '${jsonencode({ mode = "reconcile" })}' pass.json && cat pass.json",
+    "${local.invoke} --payload '${jsonencode({ mode = "backfill" })}' backfill.json && cat backfill.json",
     "# what passes say",
     "aws logs tail ${aws_cloudwatch_log_group.pass.name} --region ${local.region} --follow",
   ]))

@@ -18,7 +18,7 @@ locals {
   ))
 
   seconds = {
-    for name, text in { period = var.schedule_period, deadline = var.pass_deadline } :
+    for name, text in { period = var.schedule_period, deadline = var.pass_deadline, mirror = var.mirror_max_age } :
     name => sum([
       for place, count in regex("^P(?:(\\d+)D)?(?:T(?:(\\d+)H)?(?:(\\d+)M)?(?:(\\d+)S)?)?$", text) :
       [86400, 3600, 60, 1][place] * tonumber(coalesce(count, "0"))

@@ -76,7 +76,7 @@ output "next_commands" {
       "# what a pass would do, and why; changes nothing",
       "${local.call} '${jsonencode({ mode = "plan" })}'",
       "# what was missed, at once",
-      "${local.call} '${jsonencode({ mode = "reconcile" })}'",
+      "${local.call} '${jsonencode({ mode = "backfill" })}'",
       ] : [
       "# a pass, at once, by the scheduler, which comes from inside; its report lies in the bucket",
       join("\n", [for job in google_cloud_scheduler_job.this : "gcloud scheduler jobs run ${job.name} --location ${var.region} ${local.in_project}"]),

@@ -42,6 +42,9 @@ locals {
   silence = min((var.alarm_after_periods - 1) * local.seconds.period, 82800)
   silent  = "${var.alarm_after_periods * local.seconds.period + 60 - local.silence}s"
 
+  mirror_age   = { for part, series in local.series.MirrorAge : part => "sum(increase(${series}[${local.within[2]}]))" }
+  mirror_stale = "${local.mirror_age.sum} / ${local.mirror_age.count} > ${local.seconds.mirror}"
+
   alerts = {
     no-completed-pass = {
       title    = "no completed pass"
@@ -86,12 +89,13 @@ locals {
       lasting  = "0s"
       means    = "Two ways to tell which snapshots go disagree: a fault in the program, and nothing of those disks is deleted."
     }
+    # Where it is the only source of rules nothing stands in for anything: there its age tells.
     mirror-in-use = {
-      title    = "mirror in use"
+      title    = var.rules_from == "mirror" ? "mirror stale" : "mirror in use"
       severity = "WARNING"
-      query    = "${local.counted.MirrorInUse[2]} > 0"
+      query    = var.rules_from == "mirror" ? local.mirror_stale : "${local.counted.MirrorInUse[2]} > 0"
       lasting  = local.lasting
-      means    = "The cluster's API cannot be reached: snapshots are taken by the mirror of the rules, and nothing is deleted."
+      means    = var.rules_from == "mirror" ? "The mirror of the rules has not been published for ${var.mirror_max_age}: snapshots are taken by it, and nothing is deleted." : "The cluster's API cannot be reached: snapshots are taken by the mirror of the rules, and nothing is deleted."
     }
     problems = {
       title    = "problems"

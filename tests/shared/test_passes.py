@@ -473,3 +473,36 @@ class TestTelling:
         with pytest.raises(ClusterError, match="refused; and there is no mirror"):
             world.run()
         assert MIRROR not in world.bucket.objects
+
+
+def test_each_action_is_one_line_of_the_audit(caplog: pytest.LogCaptureFixture) -> None:
+    """With fields that programs can ask for, and the reason; what failed is no action."""
+    caplog.set_level("INFO")
+    world = World(2, "PT1H P1D")
+    for made in hourly(30, NOON - HOUR, disk=world.disks[0], deltas="PT1H P1D"):
+        world.cloud.snapshots[made.id] = made
+    world.cloud.failing[world.disks[1].name] = DiskFailed("no", "X")
+    report = world.run().report
+    lines = [record.audit for record in caplog.records if hasattr(record, "audit")]
+    assert [d.snapshot for d in (*report.creations, *report.deletions)] == [
+        line["snapshot"] for line in lines
+    ]
+    assert ["create"] + ["delete"] * (len(lines) - 1) == [line["action"] for line in lines]
+    assert all(line["reason"] and line["disk"] for line in lines)
+    assert [world.disks[0].id] == [line["disk"] for line in lines if "rules" in line]
+
+
+def test_the_worst_offender_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """In the log and in the report: a disk without any snapshot, else the most overdue."""
+    world = World(2)
+    age = {0: 5, 1: 9}
+    for number, found in enumerate(world.disks):
+        for made in hourly(1, NOON - age[number] * HOUR, disk=found, deltas="PT1H P1D"):
+            world.cloud.snapshots[made.id] = made
+        world.cloud.failing[found.name] = DiskFailed("no", "X")
+    report = world.run().report
+    assert (2, world.disks[1].id) == (report.summary.overdue, report.summary.worst_disk)
+    assert f"2 disks are overdue; the worst is {world.disks[1].id}" in caplog.text
+    world.cloud.snapshots.popitem()
+    world.cloud.snapshots.popitem()
+    assert world.run().report.summary.worst_disk == world.disks[0].id

@@ -422,3 +422,28 @@ def test_a_cold_start_imports_little_and_reads_nothing() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "set()\n", "")
+
+
+def test_actions_are_audited_in_fields(world: World) -> None:
+    """Each creation and deletion is a line with `audit`, which Logs Insights can ask for."""
+    answered = invoke({})
+    lines = [line["audit"] for line in logs(world.lines()) if "audit" in line]
+    assert len(lines) == answered["summary"]["created"] + answered["summary"]["deleted"]
+    assert {"action", "snapshot", "disk", "reason"} <= set(lines[0])
+
+
+def test_disks_are_measured_only_where_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would be paid for."""
+    invoke({})
+    assert [] == [line for line in world.lines() if "SnapshotAge" in line]
+    monkeypatch.setenv("DISK_METRICS", "true")
+    module._installation.cache_clear()
+    invoke({})
+    found = [line for line in world.lines() if "SnapshotAge" in line]
+    assert len(found) == DUE
+    assert {line["cluster"] for line in found} == {"demo"}
+    assert len({line["disk"] for line in found}) == DUE
+    (measured,) = found[0]["_aws"]["CloudWatchMetrics"]
+    assert {"cluster", "disk"} == set(measured["Dimensions"][0])
