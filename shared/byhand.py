@@ -9,13 +9,15 @@ from typing import Any
 
 from shared.adopt import Adoption, adoptions
 from shared.errors import ClusterError, ProviderError, RequestError
+from shared.finding import find, scopes_of
 from shared.model import Disk, Rule
 from shared.objects import Objects
+from shared.origins import parse_restore, read_origins
 from shared.plan import group_rules
 from shared.ports import Adopter
 from shared.reconcile import Ports, read_rules_of
 from shared.request import Only
-from shared.restore import find, parse_restore, read_origins, restore, scopes_of, to_yaml
+from shared.restore import restore, to_yaml
 from shared.restore import to_builtins as restored
 from shared.settings import Settings
 

@@ -17,22 +17,13 @@ from functions.aws.volumes import EBSVolumes
 from functions.gcp.volumes import PersistentDisks
 from shared.errors import RequestError, UnknownDisk
 from shared.files import RulesFile
+from shared.finding import find, scopes_of
 from shared.labels import AWS, CLAIM, CLUSTER, GOOGLE, NAMESPACE, VOLUME, Labels
 from shared.mirror import Mirror
 from shared.model import Disk, Snapshot, State
 from shared.objects import decode_list
-from shared.restore import (
-    Origin,
-    Restore,
-    RestoreRequest,
-    find,
-    parse_restore,
-    read_origins,
-    restore,
-    scopes_of,
-    to_builtins,
-    to_yaml,
-)
+from shared.origins import Origin, RestoreRequest, parse_restore, read_origins
+from shared.restore import Restore, restore, to_builtins, to_yaml
 from tests.shared import objects_builders as objects
 from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, snapshot
 from tests.shared.fake_bucket import FakeBucket
