@@ -336,7 +336,8 @@ class Simulation:
             shelf=Shelf(bucket, "demo/rules", mirror),
         )
         begin, alone = world.clock.monotonic(), world.calm
-        outcome = run(Request(), self.settings, ports, DEADLINE)
+        log.request = self.request()
+        outcome = run(log.request, self.settings, ports, DEADLINE)
         report = outcome.report
         self.outcomes[report.outcome] += 1
         self.say(f"{world.now():%F %T} pass {log.number}: {report.outcome} from "
@@ -347,6 +348,13 @@ class Simulation:
             raise Violation(f"P6: pass {log.number} took {took:.0f} s")
         self.counted(outcome)
         return outcome
+
+    def request(self) -> Request:
+        """Ask for a pass; now and then somebody catches up by hand, or takes one of everything."""
+        if self.world.calm or self.rng.random() > 0.08:
+            return Request()
+        self.outcomes["by hand"] += 1
+        return Request(mode="backfill", force=self.rng.random() < 0.3)
 
     def counted(self, outcome: Outcome) -> None:
         """P6: every planned action and every rule is in the report exactly once."""
@@ -369,7 +377,7 @@ class Simulation:
     def judge_creation(self, log: PassLog, made: Real) -> None:
         """P4: no two unfailed snapshots of a disk within one interval less the slack."""
         self.made.append(made)
-        if log.degraded:
+        if log.degraded or log.request.force:
             self.exempt.add(made.id)
         rules = oracle.rules_of(log.items)
         lists = rules.deltas.get(made.disk.name, [])
@@ -395,6 +403,8 @@ class Simulation:
         world, now = self.world, self.world.now()
         self.deleted += 1
         say = f"pass {log.number} deletes {gone.id} of {gone.disk.name}"
+        if log.request.mode != "reconcile":
+            raise Violation(f"{say}, a {log.request.mode}")
         if not oracle.ours(gone.labels, world.cluster_name):
             raise Violation(f"P1: {say}, which is not ours")
         if oracle.is_kept(gone.labels, now + log.skew):

@@ -30,6 +30,7 @@ from shared.labels import AWS
 from shared.model import Disk, Snapshot, State
 from shared.objects import Objects
 from shared.ports import Check, Listing, Stored, Volumes
+from shared.request import Request
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
 from tests.simulation.oracle import AUTHOR, Json
@@ -70,6 +71,7 @@ class PassLog:
     kill_at: int
     calls: int = 0
     dead: bool = False
+    request: Request = field(default_factory=Request)
     degraded: bool = False
     live: bool = False
     items: list[Json] = field(default_factory=list)
