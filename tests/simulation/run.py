@@ -353,7 +353,7 @@ class Simulation:
         """Ask for a pass; now and then somebody catches up by hand, or takes one of everything."""
         if self.world.calm or self.rng.random() > 0.08:
             return Request()
-        self.outcomes["by hand"] += 1
+        self.world.faults["by hand"] += 1
         return Request(mode="backfill", force=self.rng.random() < 0.3)
 
     def counted(self, outcome: Outcome) -> None:
