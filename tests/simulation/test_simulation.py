@@ -11,7 +11,8 @@ from tests.simulation.run import Result, simulate
 SEEDS = 60
 FAULTS = {
     "API down", "API fails", "API lies", "bucket down", "bucket fails", "by hand", "creation fails",
-    "defect", "in use", "killed", "listing cut short", "listing fails", "listing lags", "listing twice",
+    "defect", "in use", "killed", "listing cut short", "listing fails", "listing lags",
+    "listing twice",
     "lost after", "lost before", "mirror foreign", "mirror gone", "mirror stale", "mirror torn",
     "permission lost", "scope full", "slow call", "slow snapshot", "snapshot fails", "throttled",
     "two at once", "write lost after", "write repeated",
