@@ -27,10 +27,21 @@ def send(setting: str, url: str) -> None:
     """
     if not url:
         return
+    # Said when the error is over: a log that breaks prints the error that is being handled.
+    wrong = _get(url)
+    if wrong:
+        log.warning("%s %s", setting, wrong)
+    else:
+        log.info("sent a GET to %s", setting)
+
+
+def _get(url: str) -> str:
+    """Send a GET; tell what went wrong."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT):  # noqa: S310 - settings allow http only
-            log.info("sent a GET to %s", setting)
+            return ""
     except urllib.error.HTTPError as error:
-        log.warning("%s answered %d", setting, error.code)
+        error.close()
+        return f"answered {error.code}"
     except (OSError, ValueError, http.client.HTTPException) as error:
-        log.warning("%s cannot be reached: %s", setting, type(error).__name__)
+        return f"cannot be reached: {type(error).__name__}"

@@ -1,5 +1,6 @@
 """The dead man's switch: when it is sent, and that it costs a pass nothing."""
 
+import io
 import logging
 import socket
 import threading
@@ -187,3 +188,16 @@ def test_a_pass_sends_it_at_its_end(
     run(Request(), Settings(heartbeat_url=switch.url), ports(cluster, cloud))
 
     assert len(switch.requests) == beats
+
+
+def test_a_log_that_breaks_shows_no_url(capfd: pytest.CaptureFixture[str]) -> None:
+    """Python prints the error that is being handled, which quotes the URL."""
+    stream = io.StringIO()
+    stream.close()
+    logger, handler = logging.getLogger("shared.heartbeat"), logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    try:
+        beat(f"http://127.0.0.1:{SECRET}/", report())
+    finally:
+        logger.removeHandler(handler)
+    assert SECRET not in "".join(capfd.readouterr())
