@@ -38,11 +38,12 @@ def answer(
     applied: Applied,
     awaited: tuple[Awaited, ...] = (),
     explanations: tuple[Explanation, ...] = (),
+    forced: bool = False,
 ) -> Report:
     """Give the whole report; `Report.cut` makes an answer of it."""
     complete = all(listing.complete for listing in listings)
     outcome: Outcome = "completed" if complete and not applied.failures else "partial"
-    if mode == "backfill" and _unfinished(plan, applied, awaited):
+    if mode == "backfill" and _unfinished(plan, applied, awaited, forced):
         outcome = "partial"
     if skipped and not listings:
         outcome = "skipped"
@@ -77,10 +78,12 @@ def answer(
     )
 
 
-def _unfinished(plan: Plan, applied: Applied, awaited: Iterable[Awaited]) -> bool:
+def _unfinished(plan: Plan, applied: Applied, awaited: Iterable[Awaited], forced: bool) -> bool:
     """Tell whether a backfill has left something to another call."""
     waits = any(wait.cause != "pending" for wait in plan.waits)
-    return bool(waits or applied.deferred or any(a.state != "completed" for a in awaited))
+    open_ends = applied.deferred or any(a.state != "completed" for a in awaited)
+    # A disk without a rule that can be read was asked for too.
+    return bool(waits or open_ends or (forced and any(not d.policy for d in plan.disks)))
 
 
 def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.adopt import Adoption, adoptions
+from shared.due import words
 from shared.errors import ClusterError, ProviderError, RequestError
 from shared.finding import find, scopes_of
 from shared.model import Disk, Rule
@@ -67,6 +68,8 @@ def run_adopt(
     if not isinstance(provider, Adopter):
         raise RequestError(f"{provider.name} cannot adopt")
     rules = _selected(group_rules(read_rules_of(settings, ports).ruleset.rules), only)
+    if only and not rules:
+        log.warning("the selection names no disk that has a rule")
     log.info("looking for snapshots of %d disks", len(rules))
     try:
         found = adoptions(provider.strangers(rules.keys()), rules, ports.labels)
@@ -127,8 +130,10 @@ def _objects(ports: Ports) -> Objects | None:
             found: Objects = source.read()
         except ClusterError as error:
             log.warning("%s", error)
-        else:
-            return found
+            continue
+        if found.age is not None:
+            log.warning("volumes and claims are those of the mirror, %s old", words(found.age))
+        return found
     return None
 
 

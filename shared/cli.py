@@ -84,6 +84,7 @@ def _run(build: Build, arguments: argparse.Namespace) -> int:
 def parser(prog: str) -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     made = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Snapshot the disks of annotated Kubernetes volumes, and expire the snapshots.",
         epilog=_EPILOG.format(prog=prog),
@@ -102,7 +103,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "check": "test credentials, access to the cluster and permissions one by one",
     }
     for name, text in helps.items():
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         command.add_argument(
             "--rules",
             metavar="FILE",
@@ -150,8 +151,8 @@ def _add_backfill(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--wait",
         action="store_true",
-        help="stay until the snapshots are completed, or PASS_DEADLINE is over; exit status 1 "
-        "where not all of them are",
+        help="stay until the snapshots are completed, or the time of a pass is over, somewhat "
+        "before PASS_DEADLINE; exit status 1 where not all of them are",
     )
 
 
@@ -207,6 +208,7 @@ def _log(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("shared", "functions"):
         logging.getLogger(name).setLevel(settings.log_level)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what fails in the end is said by ours
 
 
 def _print(outcome: Outcome, settings: Settings, as_json: bool) -> None:

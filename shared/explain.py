@@ -165,6 +165,7 @@ class _Disk:
         """Find what goes next if a snapshot is taken every interval from now on."""
         gone = {delete.snapshot.id for delete in self.plan.deletes}
         history = [s for s in self.counted if s.id not in gone]
+        real = {s.id for s in history}
         if not history or not self.lists or not self.account.next_due or self.account.holds:
             return None
         interval = min(deltas.interval(self.plan.now) for deltas in self.lists)
@@ -174,6 +175,8 @@ class _Disk:
             kept = set().union(*(_kept(history, deltas, time) for deltas in self.lists))
             for snapshot in history:
                 if snapshot.id not in kept and not self.policy.labels.kept(snapshot, time):
+                    if snapshot.id not in real:
+                        return None
                     return Going(snapshot=snapshot.id, started=snapshot.started, at=time)
             time += interval
         return None

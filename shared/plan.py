@@ -91,7 +91,11 @@ class _Planner:
 
     def plan(self) -> Plan:
         covered = self.rules.keys() | self.broken.keys()
-        selected = [d for d in sorted(covered) if self.only.selects(d, self.rules.get(d, ()))]
+        selected = [
+            disk
+            for disk in sorted(covered)
+            if self.only.selects(disk, self.rules.get(disk, ()), self.broken.get(disk))
+        ]
         for disk in selected:
             self._disk(disk)
         if self.only.whole_scopes() and not self.policy.creating_only:

@@ -163,6 +163,7 @@ class _Pass:
             plan=planned,
             applied=applied,
             awaited=awaited,
+            forced=self.request.force,
             explanations=self._explain(reading, planned, listed),
         )
         if report.summary.overdue:

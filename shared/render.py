@@ -90,6 +90,7 @@ class _Printer:
         for explanation in report.explanations:
             self._explanation(explanation)
         if report.mode == "explain":
+            self._problems()
             return
         if self.plan:
             self._disks(self.plan)
@@ -108,7 +109,7 @@ class _Printer:
             ((f.action, f.disk, f.snapshot, f.message) for f in report.failures),
         )
         self._rows(
-            "Left to a later pass",
+            "Not done: call again" if report.mode == "backfill" else "Left to a later pass",
             ("Action", "Disk", "Snapshot", "Why"),
             ((d.action, d.disk, d.snapshot, d.reason) for d in report.deferred),
         )
@@ -117,11 +118,7 @@ class _Printer:
             ("Scope", "Why"),
             ((s.scope, s.error) for s in report.scopes if not s.complete and not s.skipped),
         )
-        self._rows(
-            "Problems",
-            ("", "Object", "Field", "Value", "What is wrong"),
-            ((p.severity, str(p.source), p.field, p.value, p.message) for p in report.problems),
-        )
+        self._problems()
         self._rows(
             "Orphans: no rule covers their disk any more",
             ("Disk", "Snapshots", "Newest", "What becomes of them"),
@@ -131,6 +128,14 @@ class _Printer:
             ),
         )
         self.console.print(Text(summary(report), "bold"))
+
+    def _problems(self) -> None:
+        self._rows(
+            "Problems",
+            ("", "Object", "Field", "Value", "What is wrong"),
+            ((p.severity, str(p.source), p.field, p.value, p.message)
+             for p in self.report.problems),
+        )  # fmt: skip
 
     def _explanation(self, found: Explanation) -> None:
         say = self._say
@@ -150,8 +155,11 @@ class _Printer:
             say(f"  generations of {deltas}, the newest at the right")
             for one in generations:
                 say(f"    {one.name:{width}}  {one.picture}  {one.kept}")
+        if now := sum(fate.fate == "goes" for fate in found.snapshots):
+            say(f"  {_count(now, 'snapshot')} will go in the next pass")
         if going := found.next_deletion:
-            say(f"  next to go: {going.snapshot} of {self._time(going.started)}, at "
+            what = "then" if now else "next to go"
+            say(f"  {what}: {going.snapshot} of {self._time(going.started)}, at "
                 f"{self._time(going.at)}")  # fmt: skip
         self._rows(
             "Snapshots",
@@ -238,7 +246,7 @@ def summary(report: Report) -> str:
     extra = {
         "held": counts.held,
         "failed": counts.failed,
-        "left to a later pass": counts.deferred,
+        "not done" if report.mode == "backfill" else "left to a later pass": counts.deferred,
         "waiting": counts.waiting,
         f"overdue, the worst {counts.worst_disk}": counts.overdue,
         "orphaned": counts.orphans,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.errors import RequestError
-from shared.model import Disk, Rule, shorten
+from shared.model import Disk, Problem, Rule, shorten
 
 Mode = Literal["reconcile", "plan", "backfill", "explain"]
 
@@ -35,13 +35,18 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Tell whether the selection takes in every disk of its scopes."""
         return not (self.namespaces or self.rules or self.disks)
 
-    def selects(self, disk: Disk, rules: Collection[Rule]) -> bool:
-        """Tell whether a disk, covered by these rules, is selected."""
+    def selects(self, disk: Disk, rules: Collection[Rule], problem: Problem | None = None) -> bool:
+        """Tell whether a disk, covered by these rules or by one with this problem, is selected."""
+        names = {rule.name for rule in rules}
+        namespaces = {rule.namespace for rule in rules}
+        if problem:
+            names.add(problem.rule)
+            namespaces.add(problem.source.namespace)
         return (
             self.scope(disk.scope)
             and (not self.disks or disk.id in self.disks or disk.name in self.disks)
-            and (not self.rules or any(rule.name in self.rules for rule in rules))
-            and (not self.namespaces or any(rule.namespace in self.namespaces for rule in rules))
+            and (not self.rules or not names.isdisjoint(self.rules))
+            and (not self.namespaces or not namespaces.isdisjoint(self.namespaces))
         )
 
 

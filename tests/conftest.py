@@ -9,8 +9,9 @@ import pytest
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """Take away what a command line in process puts into the root logger: its streams end."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    root, names = logging.getLogger(), ("", "functions", "shared", "urllib3")
+    handlers, levels = root.handlers[:], [logging.getLogger(name).level for name in names]
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for name, level in zip(names, levels, strict=True):
+        logging.getLogger(name).setLevel(level)

@@ -73,6 +73,8 @@ output "next_commands" {
     "${local.invoke} --payload '${jsonencode({ mode = "plan" })}' plan.json && cat plan.json",
     "# what was missed, at once",
     "${local.invoke} --payload '${jsonencode({ mode = "backfill" })}' backfill.json && cat backfill.json",
+    "# the same from here, with your own rights and the function's settings",
+    "export CLUSTER_ID=${local.cluster} MIRROR_URL=${local.mirror_url} REGIONS=${join(",", local.regions)} && python -m functions.aws check",
     "# what passes say",
     "aws logs tail ${aws_cloudwatch_log_group.pass.name} --region ${local.region} --follow",
   ]))

@@ -84,6 +84,8 @@ output "next_commands" {
       "${local.call} '${jsonencode({ mode = "plan" })}'",
     ],
     [
+      "# the same from here, with your own rights and the function's settings",
+      "export CLUSTER_ID=${coalesce(var.cluster_id, var.cluster_name)} MIRROR_URL=${local.mirror_url} GCLOUD_PROJECT=${coalesce(var.gcloud_project, var.project_id)} && python -m functions.gcp check",
       "# what passes say",
       "gcloud functions logs read ${google_cloudfunctions2_function.this.name} --gen2 --region ${var.region} ${local.in_project} --limit 50",
     ],

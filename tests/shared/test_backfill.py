@@ -12,6 +12,7 @@ from shared.errors import NextPass
 from shared.labels import KEEP
 from shared.model import State
 from shared.report import Report
+from shared.request import Only
 from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, hourly
 from tests.shared.test_passes import DELTAS, World
@@ -246,7 +247,20 @@ def test_an_incomplete_listing_creates_nothing(force: bool) -> None:
 def test_only_what_is_selected() -> None:
     """As in any mode."""
     world = World(3)
-    from shared.request import Only
-
     report = backfill(world, force=True, only=Only(disks=(world.disks[2].name,)))
     assert [world.disks[2].id] == [done.disk for done in report.creations]
+
+
+def test_a_disk_whose_rule_cannot_be_read_is_asked_for_too() -> None:
+    """Nobody must begin a risky change in the belief that all of a namespace is there."""
+    world = World(2)
+    world.cluster.items = (
+        *world.cluster.items[:1],
+        world.rule(world.disks[1], "PT1H P1X"),
+    )
+    only = Only(namespaces=("shop",))
+    forced = backfill(world, force=True, only=only)
+    assert (1, 2, "partial") == (forced.summary.created, forced.summary.disks, forced.outcome)
+    assert "completed" == backfill(world, only=only).outcome
+    named = Only(rules=(f"shop-rule-rule-{world.disks[1].name}-eu-west-1",))
+    assert 1 == backfill(world, only=named).summary.disks

@@ -558,3 +558,15 @@ class TestByHand:
         assert 0 == run("backfill", "--force", "--keep-for", "P9D").status
         done = run("backfill", "--keep-for", "P9D")
         assert (2, True) == (done.status, 'say "force": true as well' in done.err)
+
+    @pytest.mark.parametrize("words", [("adopt", "--app"), ("explain", "--onl", "disks=x")])
+    def test_takes_no_half_words(self, run: Run, words: tuple[str, ...]) -> None:
+        """What changes something is said in full."""
+        done = run(*words)
+        assert (2, True) == (done.status, "unrecognized arguments" in done.err)
+
+    def test_explains_what_is_wrong_too(self, machine: Machine) -> None:
+        """Its problems, and that a selection names nothing."""
+        assert "shop/uploads" in machine.run("explain", "--only", "namespaces=shop").out
+        assert "selects no disk" in machine.run("explain", "--only", "namespaces=nope").out
+        assert "names no disk" in machine.run("adopt", "--only", "namespaces=nope").err

@@ -159,7 +159,8 @@ def test_every_example_is_an_invocation(world: World, path: Path) -> None:
     mode = first if first in get_args(Mode) else "reconcile"
     assert (answered["mode"], answered["cluster"]) == (mode, "demo")
     assert (answered["provider"], answered["rules_from"]) == ("aws", "cluster")
-    assert answered["outcome"] == "completed"
+    # Of all that is forced, one disk has no rule that can be read.
+    assert answered["outcome"] == ("partial" if event.get("force") else "completed")
     assert counts["created"] + counts["deleted"] > 0 or mode == "explain"
     changed = mode in ("reconcile", "backfill")
     made = counts["created"] * changed, counts["deleted"] * changed

@@ -71,7 +71,6 @@ module "k8s_snapshots" {
   alarm_after_periods   = 3
 }
 
-output "k8s_snapshots" {
-  description = "What was made, and the commands that come next."
-  value       = module.k8s_snapshots
+output "next_commands" {
+  value = module.k8s_snapshots.next_commands
 }

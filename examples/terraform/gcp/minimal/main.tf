@@ -18,7 +18,6 @@ module "k8s_snapshots" {
   cluster_name = "projects/shop-production/locations/europe-west1/clusters/shop"
 }
 
-output "k8s_snapshots" {
-  description = "What was made, and the commands that come next."
-  value       = module.k8s_snapshots
+output "next_commands" {
+  value = module.k8s_snapshots.next_commands
 }
