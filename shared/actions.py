@@ -7,7 +7,7 @@ import msgspec
 
 from shared.model import Disk, Problem, Snapshot
 
-WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded"]
+WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded", "forced"]
 HoldCause = Literal[
     "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "mass-expiry"
 ]

@@ -40,6 +40,8 @@ def adoptions(
             continue
         if stranger.manager:
             found.append(Adoption(snapshot, {}, f"left: {stranger.manager} manages it"))
+        elif labels.owner(snapshot) == "other":
+            found.append(Adoption(snapshot, {}, "left: it bears another cluster's label"))
         elif snapshot.state == "failed":
             found.append(Adoption(snapshot, {}, "left: it failed, and is no backup"))
         else:

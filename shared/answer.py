@@ -43,7 +43,7 @@ def answer(
     """Give the whole report; `Report.cut` makes an answer of it."""
     complete = all(listing.complete for listing in listings)
     outcome: Outcome = "completed" if complete and not applied.failures else "partial"
-    if mode == "backfill" and _unfinished(plan, applied, awaited, forced):
+    if mode == "backfill" and (skipped or _unfinished(plan, applied, awaited, forced)):
         outcome = "partial"
     if skipped and not listings:
         outcome = "skipped"
@@ -80,7 +80,7 @@ def answer(
 
 def _unfinished(plan: Plan, applied: Applied, awaited: Iterable[Awaited], forced: bool) -> bool:
     """Tell whether a backfill has left something to another call."""
-    waits = any(wait.cause != "pending" for wait in plan.waits)
+    waits = any(wait.cause not in ("pending", "forced") for wait in plan.waits)
     open_ends = applied.deferred or any(a.state != "completed" for a in awaited)
     # A disk without a rule that can be read was asked for too.
     return bool(waits or open_ends or (forced and any(not d.policy for d in plan.disks)))

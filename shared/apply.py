@@ -12,6 +12,9 @@ from shared.ports import Clock, Provider
 from shared.report import Action, Deferred, Done, Failure
 
 log = logging.getLogger(__name__)
+#: What was done to snapshots is logged whatever LOG_LEVEL a function has.
+audit_log = logging.getLogger("shared.audit")
+audit_log.setLevel(logging.INFO)
 
 #: The part of a pass's time that is kept for deletions.
 FOR_DELETIONS = 0.25
@@ -165,7 +168,7 @@ def audit(
     """Log one line of what was done to a snapshot, whose fields programs can ask for."""
     fields = {"action": action, "snapshot": snapshot, "disk": disk.id, "reason": reason}
     done = "created" if action == "create" else "deleted"
-    log.info("%s %s of %s: %s", done, snapshot, disk.id, reason,
+    audit_log.info("%s %s of %s: %s", done, snapshot, disk.id, reason,
              extra={"audit": fields | ({"rules": [*rules[:8]]} if rules else {})})  # fmt: skip
 
 

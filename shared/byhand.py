@@ -110,7 +110,12 @@ def run_restore(ports: Ports, arguments: argparse.Namespace) -> int:
     listings = ports.provider.list(scopes)
     missing = "; ".join(listing.error for listing in listings if not listing.complete)
     listed = [snapshot for listing in listings for snapshot in listing.snapshots]
-    chosen = find(request, listed, origins, ports.labels, now)
+    try:
+        chosen = find(request, listed, origins, ports.labels, now)
+    except RequestError as error:
+        if missing:
+            raise RequestError(f"{error}; but the listing is incomplete: {missing}") from None
+        raise
     size = f"{chosen.size}Gi" if chosen.size else None
     found = restore(request, chosen, origins, ports.labels, now, size=size, missing=missing)
     if arguments.json:

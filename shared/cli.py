@@ -206,7 +206,7 @@ def _log(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JSON() if settings.json_log else _OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in ("shared", "functions"):
+    for name in ("shared", "shared.audit", "functions"):
         logging.getLogger(name).setLevel(settings.log_level)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what fails in the end is said by ours
 

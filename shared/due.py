@@ -73,13 +73,20 @@ def is_due(
 
 
 def forced(
-    due: Due, snapshots: Iterable[Snapshot], forced_before: bool, now: datetime, began: Began | None
+    due: Due,
+    snapshots: Iterable[Snapshot],
+    before: Snapshot | None,
+    now: datetime,
+    began: Began | None,
 ) -> Due:
-    """Make a disk due now; `forced_before` tells that this was done already."""
-    wait = None
-    if not forced_before and began:
+    """Make a disk due now; `before` was forced by an earlier call, and counts."""
+    wait: tuple[WaitCause, str] | None = None
+    if before:
+        age = words(now - before.started)
+        wait = "forced", f"{before.id} was taken {age} ago, and is kept as long; it counts"
+    elif began:
         wait = _recorded(list(snapshots), began, FORCED, now)
-    return due._replace(due=not forced_before, reason=f"forced; {due.reason}", wait=wait)
+    return due._replace(due=True, reason=f"forced; {due.reason}", wait=wait)
 
 
 def _wait(

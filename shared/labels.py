@@ -107,9 +107,10 @@ class Labels:
             until = until.replace(hour=23, minute=59, second=59, microsecond=999_999)
         return now <= (until if until.tzinfo else until.replace(tzinfo=UTC))
 
-    def dated(self, snapshot: Snapshot) -> bool:
-        """Tell whether the snapshot is kept until a date, as forced ones are."""
-        return snapshot.labels.get(self.keep_key, "")[:1].isdigit()
+    def kept_until(self, snapshot: Snapshot) -> str:
+        """Tell until which date the snapshot is kept, as forced ones are; empty for no date."""
+        value = snapshot.labels.get(self.keep_key, "")[:10]
+        return value if value[:1].isdigit() else ""
 
     def for_snapshot(self, name: str, rules: Sequence[Rule]) -> dict[str, str]:
         """Give the labels of a new snapshot that `rules` ask for, the most frequent rule first."""

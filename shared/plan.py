@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Literal
 
@@ -98,11 +98,14 @@ class _Planner:
         ]
         for disk in selected:
             self._disk(disk)
-        if self.only.whole_scopes() and not self.policy.creating_only:
-            for disk in sorted(self.histories.keys() - covered):
-                if self.only.scope(disk.scope):
-                    self._orphan(disk)
-        self._warn_of_circumstances(bool(selected))
+        orphaned = [
+            disk
+            for disk in sorted(self.histories.keys() - covered)
+            if self.only.orphan(disk) and (self.policy.explaining or self.only.whole_scopes())
+        ]
+        for disk in [] if self.policy.creating_only else orphaned:
+            self._orphan(disk)
+        self._warn_of_circumstances(bool(selected or orphaned))
         self.creates.sort(key=lambda pair: (-_urgency(pair[0]), pair[0].disk))
         self.deletes.sort(key=lambda d: (d.snapshot.started, d.snapshot.id))
         return Plan(
@@ -166,9 +169,19 @@ class _Planner:
         return rules + last_known(self.histories.get(disk, []), problem, self.policy.labels)
 
     def _forced(self, disk: Disk, due: Due, history: Sequence[Snapshot]) -> Due:
-        before = any(
-            self.policy.labels.dated(s) and s.state != "failed" and self.now - s.started < FORCED
-            for s in history
+        labels = self.policy.labels
+        # A call around midnight asks for a day more than the one before.
+        least = date.fromisoformat(self.policy.keep_until) - timedelta(days=1)
+        before = next(
+            (
+                s
+                for s in reversed(history)
+                if s.state != "failed"
+                and timedelta(0) <= self.now - s.started < FORCED
+                and labels.owner(s) != "other"
+                and labels.kept_until(s) >= least.isoformat()
+            ),
+            None,
         )
         return forced(due, history, before, self.now, self.began.get(disk))
 

@@ -13,7 +13,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `period` is the scheduler's; `max_expire` is how many snapshots that their own deltas would
     keep one pass may delete of one disk. `orphan_grace` is how long after its newest snapshot a
     disk's orphans begin to expire; None keeps them for ever. `no_deletions` says why nothing may
-    be deleted in this pass; empty allows deletions. `creating_only` is a backfill; with
+    be deleted in this pass; empty allows deletions. `explaining` tells of orphans by name too.
+    `creating_only` is a backfill; with
     `keep_until`, a date, it takes a snapshot of every disk now, which is kept until then.
     """
 
@@ -25,6 +26,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     allow_mass_expiry: bool = False
     no_deletions: str = ""
     creating_only: bool = False
+    explaining: bool = False
     keep_until: str = ""
 
 

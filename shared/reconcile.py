@@ -313,6 +313,7 @@ def policy_of(
         allow_mass_expiry=request.allow_mass_expiry,
         no_deletions=no_deletions,
         creating_only=request.mode == "backfill",
+        explaining=request.mode == "explain",
         keep_until=until,
     )
 

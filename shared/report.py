@@ -235,13 +235,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
 #: The lists that are cut.
 LISTS = (
     "creations", "deletions", "failures", "deferred", "holds", "waiting", "orphans", "problems",
-    "awaited",
+    "awaited", "explanations",
 )  # fmt: skip
 
 
 def _cut(lists: dict[str, Sequence[Any]], limit: int) -> dict[str, Any]:
     omitted = {name: len(entries) - limit for name, entries in lists.items()}
     cut: dict[str, Any] = {name: tuple(entries[:limit]) for name, entries in lists.items()}
+    told = cut.get("explanations", ())
+    omitted["snapshots"] = sum(max(len(e.snapshots) - limit, 0) for e in told)
+    cut["explanations"] = tuple(
+        msgspec.structs.replace(e, snapshots=e.snapshots[:limit]) for e in told
+    )
     return cut | {"omitted": {name: count for name, count in omitted.items() if count > 0}}
 
 

@@ -35,6 +35,11 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Tell whether the selection takes in every disk of its scopes."""
         return not (self.namespaces or self.rules or self.disks)
 
+    def orphan(self, disk: Disk) -> bool:
+        """Tell whether a disk that no rule covers is selected: with all others, or by its name."""
+        named = not self.disks or disk.id in self.disks or disk.name in self.disks
+        return self.scope(disk.scope) and named and not (self.namespaces or self.rules)
+
     def selects(self, disk: Disk, rules: Collection[Rule], problem: Problem | None = None) -> bool:
         """Tell whether a disk, covered by these rules or by one with this problem, is selected."""
         names = {rule.name for rule in rules}

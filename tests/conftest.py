@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """Take away what a command line in process puts into the root logger: its streams end."""
-    root, names = logging.getLogger(), ("", "functions", "shared", "urllib3")
+    root, names = logging.getLogger(), ("", "functions", "shared", "shared.audit", "urllib3")
     handlers, levels = root.handlers[:], [logging.getLogger(name).level for name in names]
     yield
     root.handlers[:] = handlers

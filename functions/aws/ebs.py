@@ -44,11 +44,14 @@ _NO_ANSWER = (BotoCoreError, ResponseParserError, KeyError)
 
 #: Values that a filter takes at most (Amazon EC2 API Reference, "Filtering").
 FILTERED = 200
-#: What tags that services of AWS put on their snapshots begin with.
+#: What the tags begin with that services of AWS, the CSI driver and Velero put on snapshots.
 _MANAGERS = {
     "aws:backup:": "AWS Backup",
     "aws:dlm:": "Data Lifecycle Manager",
     "dlm:managed": "Data Lifecycle Manager",
+    "CSIVolumeSnapshotName": "a VolumeSnapshot",
+    "ebs.csi.aws.com/": "a VolumeSnapshot",
+    "velero.io/": "Velero",
 }
 
 _STATES: dict[str, State] = {"completed": "completed", "error": "failed"}

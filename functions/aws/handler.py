@@ -45,7 +45,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         PassError: where the pass could not do its work, so that the invocation counts as failed.
     """
     logger.set_correlation_id(context.aws_request_id)
-    cluster = ""
+    cluster, request = "", None
     try:
         settings, ports = _installation()
         cluster = ports.labels.cluster
@@ -53,7 +53,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         outcome = run(request, settings, ports, context.get_remaining_time_in_millis() / 1000)
     except Exception as error:
         logger.error("the pass failed: %s", error)
-        _emit(metrics.of_failure(), cluster)
+        if request is None or request.mode == "reconcile":
+            _emit(metrics.of_failure(), cluster)
         raise
     _emit(metrics.of_report(outcome.report), cluster)
     if settings.disk_metrics:

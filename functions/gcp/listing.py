@@ -12,6 +12,10 @@ from shared.model import Disk, Snapshot, State, shorten
 _STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
 
 
+#: What stands in the descriptions of those who manage snapshots by themselves.
+_MANAGERS = {"velero.io/": "Velero", "csi.storage.gke.io": "a VolumeSnapshot"}
+
+
 class _Description(msgspec.Struct):
     """What the description of a snapshot of ours says exactly."""
 
@@ -65,10 +69,16 @@ def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
 
 
 def manager_of(item: Any) -> str:
-    """Tell who else made a snapshot and deletes it: a resource policy, which Google names."""
+    """Tell who else made a snapshot and deletes it.
+
+    Google names resource policies; the CSI driver and Velero name themselves in the description.
+    """
     policy = item.source_snapshot_schedule_policy.rpartition("/")[2]
     if policy or item.auto_created:
         return f"the snapshot schedule {policy or '(unnamed)'}"
+    for word, name in _MANAGERS.items():
+        if word in item.description:
+            return name
     return ""
 
 

@@ -50,10 +50,14 @@ def reconcile(request: flask.Request) -> tuple[dict[str, Any], int, dict[str, st
         cluster = ports.labels.cluster
         outcome = run(asked, settings, ports)
     except Exception as error:
+        if isinstance(error, RequestError):  # it could not be told before the rules were read
+            log.error("bad request: %s", error)
+            return {"error": str(error)}, 400, {}
         expected = isinstance(error, PassError)
         said = str(error) if expected else f"unexpected {type(error).__name__}, see the log"
         log.error("the pass failed: %s", said, exc_info=not expected)
-        logs.measure(metrics.of_failure(), cluster)
+        if asked.mode == "reconcile":
+            logs.measure(metrics.of_failure(), cluster)
         return {"error": said}, 500, {}
     logs.measure(metrics.of_report(outcome.report), cluster)
     if settings.disk_metrics:

@@ -76,8 +76,8 @@ resource "aws_lambda_function" "pass" {
   architectures    = [var.architecture]
   memory_size      = var.memory
   timeout          = var.timeout
-  # A pass too many would only wait for the lease; this saves its cost.
-  reserved_concurrent_executions = coalesce(var.reserved_concurrency, length(local.schedules))
+  # One more than there are schedules, so that a call by hand, which may wait, keeps none of them out.
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, length(local.schedules) + 1)
   kms_key_arn                    = var.kms_key_arn
 
   environment {

@@ -55,7 +55,7 @@ variable "timeout" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many passes may run at once. Default: as many as there are schedules; `-1` reserves none, for accounts whose limit is too low to reserve any."
+  description = "How many passes may run at once. Default: one more than there are schedules; `-1` reserves none, for accounts whose limit is too low to reserve any."
   type        = number
   default     = null
 

@@ -147,6 +147,50 @@ resource "google_logging_metric" "this" {
   }
 }
 
+# Each disk's age, where disk_metrics asks for it: a series for each.
+resource "google_logging_metric" "disk" {
+  count = var.disk_metrics ? 1 : 0
+
+  project = var.project_id
+  name    = "${var.name}/SnapshotAge"
+  filter = join(" ", [
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.service_name=\"${google_cloudfunctions2_function.this.name}\"",
+    "resource.labels.location=\"${var.region}\"",
+    "jsonPayload.logger=\"functions.gcp.metrics\"",
+    "jsonPayload.metrics.SnapshotAge>=0",
+  ])
+
+  value_extractor  = "EXTRACT(jsonPayload.metrics.SnapshotAge)"
+  label_extractors = { cluster = "EXTRACT(jsonPayload.cluster)", disk = "EXTRACT(jsonPayload.disk)" }
+
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 64
+      growth_factor      = 2
+      scale              = 0.01
+    }
+  }
+
+  metric_descriptor {
+    metric_kind  = "DELTA"
+    value_type   = "DISTRIBUTION"
+    unit         = "s"
+    display_name = "${var.name}: SnapshotAge"
+
+    labels {
+      key        = "cluster"
+      value_type = "STRING"
+    }
+    labels {
+      key        = "disk"
+      value_type = "STRING"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
 resource "google_monitoring_notification_channel" "email" {
   for_each = var.alarm_emails
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adopt import new_labels
+from shared.adopt import adoptions, new_labels
 from shared.errors import ProviderError
+from shared.labels import CLUSTER
 from shared.ports import Adopter
 from tests.contract.cloud import Cloud, Trouble, rule, seed
 from tests.contract.provider import listed
@@ -47,6 +48,14 @@ class AdoptContract:
             found.id, found.labels["made"], cloud.labels.owner(found)
         )  # fmt: skip
         assert [] == list(provider.strangers([disk]))
+
+    def test_another_clusters_are_left(self, cloud: Cloud) -> None:
+        """Of an installation with another author label, say: they are its history (P1)."""
+        disk = cloud.add_disk(cloud.scopes[0])
+        labels = {"created-by": "team-b", CLUSTER: "prod-b"}
+        cloud.seed(disk, cloud.clock.now() - HOUR, labels)
+        (found,) = adoptions(adopter(cloud).strangers([disk]), {disk: [rule(disk)]}, cloud.labels)
+        assert ({}, "left: it bears another cluster's label") == (found.labels, found.why)
 
     @pytest.mark.parametrize("trouble", ["denied", "down", "cut off"])
     def test_strangers_are_listed_completely_or_not_at_all(

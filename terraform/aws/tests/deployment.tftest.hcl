@@ -96,7 +96,7 @@ run "one_schedule" {
   }
 
   assert {
-    condition     = aws_lambda_function.pass.reserved_concurrent_executions == 1
+    condition     = aws_lambda_function.pass.reserved_concurrent_executions == 2
     error_message = "one schedule, one pass at once"
   }
 }
@@ -125,7 +125,7 @@ run "a_schedule_for_each_region" {
   }
 
   assert {
-    condition     = aws_lambda_function.pass.reserved_concurrent_executions == 2 && aws_cloudwatch_metric_alarm.pass["no-completed-pass"].threshold == 2
+    condition     = aws_lambda_function.pass.reserved_concurrent_executions == 3 && aws_cloudwatch_metric_alarm.pass["no-completed-pass"].threshold == 2
     error_message = "two at once, and both are missed"
   }
 }

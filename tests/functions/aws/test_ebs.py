@@ -103,6 +103,8 @@ class TestAdopting(AdoptContract):
             ({"aws:dlm:lifecycle-policy-id": "policy-1"}, "", "Data Lifecycle Manager"),
             ({"dlm:managed": "true"}, "", "Data Lifecycle Manager"),
             ({"aws:cloudformation:stack-id": "x"}, "", "a service of AWS"),
+            ({"CSIVolumeSnapshotName": "snapshot-1"}, "", "a VolumeSnapshot"),
+            ({"velero.io/backup": "nightly"}, "", "Velero"),
             ({}, "Created by CreateImage(i-1) for ami-1", "an AMI"),
             ({"Name": "before the upgrade"}, "by hand", ""),
         ],

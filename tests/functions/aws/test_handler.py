@@ -354,10 +354,12 @@ def test_each_line_of_the_log_is_one_object(world: World, monkeypatch: pytest.Mo
 
 
 def test_the_level_of_the_log_can_be_set(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """LOG_LEVEL=ERROR leaves the metrics, and what went wrong."""
+    """LOG_LEVEL=ERROR leaves the metrics, what went wrong, and the audit."""
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
-    invoke({})
-    assert logs(world.lines()) == []
+    answered = invoke({})
+    lines = logs(world.lines())
+    assert [line for line in lines if "audit" not in line] == []
+    assert len(lines) == answered["summary"]["created"] + answered["summary"]["deleted"]
 
 
 def test_nothing_is_begun_when_the_time_is_over(world: World) -> None:

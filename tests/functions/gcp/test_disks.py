@@ -94,8 +94,11 @@ class TestAdopting(AdoptContract):
         assert manager_of(item) == "the snapshot schedule nightly"
         item = SimpleNamespace(source_snapshot_schedule_policy="", auto_created=True)
         assert manager_of(item) == "the snapshot schedule (unnamed)"
-        item = SimpleNamespace(source_snapshot_schedule_policy="", auto_created=False)
-        assert manager_of(item) == ""
+        for text, manager in (("", ""), ('{"velero.io/backup": "b"}', "Velero")):
+            item = SimpleNamespace(
+                source_snapshot_schedule_policy="", auto_created=False, description=text
+            )
+            assert manager_of(item) == manager
 
     def test_an_earlier_disk_of_the_name_is_another(self, cloud: GCECloud, disk: Disk) -> None:
         """Its snapshots are not those of the disk that rules mean."""
