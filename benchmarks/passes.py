@@ -13,12 +13,12 @@ from typing import Any
 from benchmarks.measure import Result
 from functions.aws import wiring as aws
 from functions.gcp import wiring as gcp
-from shared.labels import snapshot_name
 from shared.model import Disk
 from shared.objects import Metadata, Objects, SnapshotRule
+from shared.passes.run import Ports
+from shared.passes.run import run as run_pass
+from shared.planning.labels import snapshot_name
 from shared.ports import Check
-from shared.reconcile import Ports
-from shared.reconcile import run as run_pass
 from shared.request import Request
 from tests.emulators.ec2 import EC2
 from tests.emulators.gce import GCE

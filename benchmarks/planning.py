@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.measure import Result, best
-from shared.deltas import parse
-from shared.labels import AWS, CLUSTER, Labels
 from shared.model import Disk, Rule, RuleSet, Snapshot, Source
-from shared.plan import plan
-from shared.policy import Policy
-from shared.retention import keep
+from shared.planning.labels import AWS, CLUSTER, Labels
+from shared.planning.plan import plan
+from shared.planning.policy import Policy
+from shared.retention.deltas import parse
+from shared.retention.kernel import keep
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
 DELTAS = "PT1H P2D P40D P360D"

@@ -104,7 +104,7 @@ def read(how: str, url: str) -> None:
     configuration = client.Configuration(host=url)
     configuration.api_key = {"BearerToken": "Bearer none"}
     api = client.ApiClient(configuration)
-    from shared.cluster import Cluster
+    from shared.sources.cluster import Cluster
 
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak that importing left
     before = memory("VmRSS")

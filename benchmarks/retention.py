@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from tarsnapper.expire import expire
 
 from benchmarks.measure import Result, at_least, best
-from shared.deltas import parse
 from shared.model import Disk, Snapshot
-from shared.retention import retain
+from shared.retention.deltas import parse
+from shared.retention.kernel import retain
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
 DELTAS = parse("PT15M P2D P30D P365D").resolve(NOW)

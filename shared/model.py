@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from shared.text import shorten
+
 
 class Disk(msgspec.Struct, frozen=True, order=True, gc=False):
     """A cloud's volume.
@@ -104,22 +106,3 @@ class RuleSet(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     skipped: int = 0
     read_from: str = ""
-
-
-#: What a problem says is cut to so many characters: two of the longest names have room.
-LONGEST = 600
-
-
-def printable(text: str) -> str:
-    """Escape control characters, so that a text is one line and moves no cursor."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def shorten(value: object, limit: int = 120) -> str:
-    """Print untrusted input on one line: control characters escaped, cut to `limit`."""
-    try:
-        text = value if isinstance(value, str) else repr(value)
-    except RecursionError:  # what could just be decoded may be too deep to print
-        text = "(nested too deeply to be shown)"
-    head = printable(text[: limit + 1])
-    return head if len(head) <= limit and len(text) <= limit else head[: limit - 1] + "…"

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.errors import ClusterError
-from shared.model import Problem, Source, shorten
+from shared.model import Problem, Source
+from shared.text import shorten
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from shared.actions import Create
-from shared.adopt import Stranger
 from shared.errors import UnknownDisk
-from shared.labels import Encoding
 from shared.model import Disk, Snapshot
 from shared.objects import Objects, PersistentVolume
+from shared.planning.actions import Create
+from shared.planning.adopt import Stranger
+from shared.planning.labels import Encoding
 
 
 class Clock(Protocol):

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from shared.errors import RequestError
-from shared.model import Disk, Problem, Rule, shorten
+from shared.model import Disk, Problem, Rule
+from shared.text import shorten
 
 Mode = Literal["reconcile", "plan", "backfill", "explain"]
 

@@ -10,8 +10,8 @@ from isodate import duration_isoformat, parse_duration
 from msgspec import Meta
 
 from shared.errors import SettingsError
-from shared.labels import KEEP
-from shared.model import shorten
+from shared.planning.labels import KEEP
+from shared.text import shorten
 
 S = TypeVar("S", bound="Settings")
 

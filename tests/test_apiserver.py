@@ -21,11 +21,11 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-import shared.cluster
-from shared.cluster import Cluster
-from shared.connect import connection_client
+import shared.sources.cluster
+from shared.access.connect import connection_client
 from shared.errors import ClusterError
 from shared.objects import GROUP
+from shared.sources.cluster import Cluster
 from tests.emulators.kube import _certificate
 from tests.shared.objects_builders import claim, snapshot_rule, volume
 
@@ -259,7 +259,7 @@ def test_the_definition_is_taken(installed: ApiServer) -> None:
 
 def test_reads_all_objects_in_pages(installed: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Claims, rules, and volumes over several pages come as a real API server prints them."""
-    monkeypatch.setattr(shared.cluster, "PAGE", 2)
+    monkeypatch.setattr(shared.sources.cluster, "PAGE", 2)
     add_objects(installed, volumes=5)
 
     objects = installed.reader().read()

@@ -12,14 +12,14 @@ import yaml
 
 from functions.aws.volumes import EBSVolumes
 from functions.gcp.volumes import PersistentDisks
-from shared.cluster import Cluster
-from shared.connect import kubeconfig_client
-from shared.deltas import parse
-from shared.files import RulesFile
+from shared.access.connect import kubeconfig_client
 from shared.objects import GROUP
 from shared.ports import Volumes
 from shared.request import Mode, parse_request
-from shared.rules import TARGETS, Options, read_rules
+from shared.retention.deltas import parse
+from shared.rules.read import TARGETS, Options, read_rules
+from shared.sources.cluster import Cluster
+from shared.sources.file import RulesFile
 from tests.emulators.kube import Kube
 
 ROOT = Path(__file__).parents[1]

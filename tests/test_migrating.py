@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-import shared.cli
+import shared.cli.main
 from functions.aws.wiring import AWSSettings
 from functions.gcp.wiring import GCPSettings
 from shared.errors import SettingsError
-from shared.labels import CLUSTER
+from shared.planning.labels import CLUSTER
 from shared.settings import describe, load
 from tests.clock import VirtualClock
 from tests.emulators.ec2 import EC2
@@ -161,7 +161,7 @@ def test_the_command_line_plans_from_what_kubectl_prints(
     provider = "aws" if isinstance(site, AWS) else "gcp"
     build = __import__(f"functions.{provider}.wiring", fromlist=["build"]).build
 
-    status = shared.cli.main("plan", build, ["plan", "--rules", "-", "--json"])
+    status = shared.cli.main.main("plan", build, ["plan", "--rules", "-", "--json"])
 
     report = json.loads(capsys.readouterr().out)
     assert status == 0
@@ -480,7 +480,7 @@ def commands(start: str) -> list[list[str]]:
 
 def test_commands_of_the_command_line_are_understood() -> None:
     """Each `python -m functions.…` of the document is one that the parser takes."""
-    parser = shared.cli.parser("migrating")
+    parser = shared.cli.main.parser("migrating")
     (known,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     asked = commands("python -m functions.")
     assert len(asked) >= 4

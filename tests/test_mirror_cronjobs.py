@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.files import RulesFile
-from shared.mirror import Mirror
 from shared.ports import RulesSource
+from shared.sources.file import RulesFile
+from shared.sources.mirror import Mirror
 from tests.emulators.kube import Kube
 from tests.shared.fake_bucket import FakeBucket
 from tests.shared.objects_builders import rules_of

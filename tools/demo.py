@@ -25,15 +25,15 @@ import msgspec
 
 from functions.aws.wiring import AWSSettings
 from functions.gcp.wiring import GCPSettings
-from shared import render
-from shared.cli import main as command_line
-from shared.deltas import parse
-from shared.files import RulesFile
+from shared.cli import tables as render
+from shared.cli.main import main as command_line
 from shared.model import Disk
 from shared.ports import Volumes
-from shared.report import Report
-from shared.retention import keep
+from shared.reports.schema import Report
+from shared.retention.deltas import parse
+from shared.retention.kernel import keep
 from shared.settings import describe
+from shared.sources.file import RulesFile
 from tests.emulators.kube import Kube
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from functions.aws.wiring import AWSSettings
 from functions.gcp.wiring import GCPSettings
-from shared import report
+from shared.reports import schema as report
 from shared.settings import Settings, describe
 from tools import hcl
 

@@ -3,7 +3,7 @@
 import sys
 
 from functions.aws.wiring import build
-from shared.cli import main
+from shared.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main("python -m functions.aws", build))

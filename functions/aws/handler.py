@@ -10,9 +10,9 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from aws_lambda_powertools.metrics import MetricUnit
 
 from functions.aws.wiring import AWSSettings, build
-from shared import metrics
-from shared.reconcile import Ports, run
-from shared.report import to_builtins
+from shared.passes.run import Ports, run
+from shared.reports import metrics
+from shared.reports.schema import to_builtins
 from shared.request import parse_request
 
 # With a level, since it would else read LOG_LEVEL itself, and a wrong one would end the import.

@@ -8,9 +8,9 @@ from typing import Any
 
 import boto3
 
-from functions.aws.calls import CONFIG, ask
+from functions.aws.lookups import CONFIG, ask
+from shared.access.kubeconfig import setting
 from shared.errors import ClusterError, SettingsError
-from shared.kubeconfig import setting
 
 
 def secret(name: str, session: boto3.Session) -> Callable[[], str]:

@@ -9,17 +9,17 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 from msgspec import Meta
 
-from functions.aws.ebs import EBS
-from functions.aws.eks import EKS
-from functions.aws.s3 import S3
+from functions.aws.bucket import S3
+from functions.aws.cluster import EKS
 from functions.aws.secret import secret
-from shared.access import find
+from functions.aws.snapshots import EBS
+from shared.access.ways import find
+from shared.bucket.storage import shelf
 from shared.errors import SettingsError
+from shared.passes.run import Ports, labels_of
 from shared.ports import RulesSource
-from shared.reconcile import Ports, labels_of
+from shared.reports.cluster_writer import status_writer
 from shared.settings import Settings, load
-from shared.shelf import shelf
-from shared.status_writer import status_writer
 
 _REGION = r"^([a-z]{2,4}(-[a-z]+)+-\d{1,2})?$"
 

@@ -17,7 +17,7 @@ from shared.errors import (
     StopCreating,
     Unanswered,
 )
-from shared.model import shorten
+from shared.text import shorten
 
 #: Nothing happened; asking again a little later may do.
 THROTTLED = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from shared.errors import UnknownDisk
-from shared.model import Disk, Snapshot, State, shorten
+from shared.model import Disk, Snapshot, State
+from shared.text import shorten
 
 _STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
 

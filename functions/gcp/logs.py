@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 
-from shared.metrics import DIMENSION, Metric
+from shared.reports.metrics import DIMENSION, Metric
 
 _trace: contextvars.ContextVar[str] = contextvars.ContextVar("trace", default="")
 

@@ -10,10 +10,10 @@ import functions_framework
 
 from functions.gcp import logs
 from functions.gcp.wiring import GCPSettings, build
-from shared import metrics
 from shared.errors import PassError, RequestError
-from shared.reconcile import Ports, run
-from shared.report import to_builtins
+from shared.passes.run import Ports, run
+from shared.reports import metrics
+from shared.reports.schema import to_builtins
 from shared.request import parse_request
 
 log = logging.getLogger("functions.gcp")

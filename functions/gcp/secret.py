@@ -7,9 +7,9 @@ import base64
 import re
 from collections.abc import Callable
 
-from functions.gcp.rest import Asked, Rest
+from functions.gcp.lookups import Asked, Rest
+from shared.access.kubeconfig import setting
 from shared.errors import ClusterError, SettingsError
-from shared.kubeconfig import setting
 
 ORIGIN = "https://secretmanager.googleapis.com"
 _FORM = re.compile(r"(projects/[^/\s?#%]+/secrets/[-\w]+)(/versions/[-\w]+)?")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import UnknownDisk
-from shared.model import Disk, shorten
+from shared.model import Disk
 from shared.objects import PersistentVolume
+from shared.text import shorten
 
 #: The Compute Engine persistent disk CSI driver, and the name that old clusters had for it.
 DRIVERS = ("pd.csi.storage.gke.io", "gce-pd.csi.storage.gke.io")

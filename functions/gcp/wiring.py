@@ -6,17 +6,18 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from functions.gcp import gke, secret
-from functions.gcp.auth import Login, origin
-from functions.gcp.disks import Disks
-from functions.gcp.gcs import GCS
-from functions.gcp.rest import Rest
-from shared.access import Way, find
+from functions.gcp import cluster as gke
+from functions.gcp import secret
+from functions.gcp.bucket import GCS
+from functions.gcp.credentials import Login, origin
+from functions.gcp.lookups import Rest
+from functions.gcp.snapshots import Disks
+from shared.access.ways import Way, find
+from shared.bucket.storage import shelf
+from shared.passes.run import Ports, labels_of
 from shared.ports import RulesSource
-from shared.reconcile import Ports, labels_of
+from shared.reports.cluster_writer import status_writer
 from shared.settings import Settings, load
-from shared.shelf import shelf
-from shared.status_writer import status_writer
 
 
 class GCPSettings(Settings, frozen=True, kw_only=True):

@@ -150,7 +150,7 @@ def test_every_line_of_the_log_is_json(world: World) -> None:
 
 def test_nothing_of_aws_is_imported(workspace: Path) -> None:
     """main.py needs its own folder, and the pins of requirements.txt; none of AWS's."""
-    script = "import sys, main, functions.gcp.disks; print(*sorted(sys.modules))"
+    script = "import sys, main, functions.gcp.snapshots; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=workspace, capture_output=True, text=True, check=True
     )

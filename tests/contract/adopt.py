@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adopt import adoptions, new_labels
 from shared.errors import ProviderError
-from shared.labels import CLUSTER
+from shared.planning.adopt import adoptions, new_labels
+from shared.planning.labels import CLUSTER
 from shared.ports import Adopter
 from tests.contract.cloud import Cloud, Trouble, rule, seed
 from tests.contract.provider import listed

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from shared.actions import Create
-from shared.labels import Labels
 from shared.model import Disk, Rule, Snapshot, Source, State
 from shared.objects import Metadata, Objects, SnapshotRule
+from shared.planning.actions import Create
+from shared.planning.labels import Labels
 from shared.ports import Check, Provider
 from tests.clock import VirtualClock
 

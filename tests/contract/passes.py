@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import PassError
-from shared.labels import CLUSTER
-from shared.reconcile import Ports, run
-from shared.report import Report
+from shared.passes.run import Ports, run
+from shared.planning.labels import CLUSTER
+from shared.reports.schema import Report
 from shared.request import Mode, Request
 from shared.settings import Settings
 from tests.contract.cloud import DELTAS, Cloud, MemoryRules, existing, order, seed

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.deltas import LONGEST, MAX_SNAPSHOTS, MAX_TEXT, parse
 from shared.errors import DeltasError
-from shared.expiry import parse_borne
-from shared.labels import SEPARATOR
+from shared.planning.expiry import parse_borne
+from shared.planning.labels import SEPARATOR
+from shared.retention.deltas import LONGEST, MAX_SNAPSHOTS, MAX_TEXT, parse
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import TEXTS, bulky
 

@@ -8,13 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
-from shared.actions import Plan
-from shared.labels import AWS, CLAIM, DELTAS, GOOGLE, NAMESPACE, RULE, VOLUME, Labels
 from shared.model import Disk, RuleSet, Snapshot
 from shared.objects import decode_list
-from shared.plan import plan
-from shared.policy import Policy
-from shared.rules import Options, read_rules
+from shared.planning.actions import Plan
+from shared.planning.labels import AWS, CLAIM, DELTAS, GOOGLE, NAMESPACE, RULE, VOLUME, Labels
+from shared.planning.plan import plan
+from shared.planning.policy import Policy
+from shared.rules.read import Options, read_rules
 from tests.clock import NOON
 from tests.fuzz.budget import bounded, fuzz
 from tests.fuzz.inputs import Json, encoded, listed, mutations

@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
+from shared.access.kubeconfig import parse
 from shared.errors import ClusterError
-from shared.files import RulesFile
-from shared.kubeconfig import parse
 from shared.objects import decode_list
-from shared.rules import Options, read_rules
+from shared.rules.read import Options, read_rules
+from shared.sources.file import RulesFile
 from tests.fuzz.budget import assert_line, assert_secret, bounded, fuzz
 from tests.fuzz.inputs import ANY_TEXT, TEXTS, VALUES, bulky, mutations, torn
 from tests.shared.objects_builders import claim, snapshot_rule, volume
@@ -105,7 +105,7 @@ def test_a_file_of_brackets_is_refused(tmp_path: Path) -> None:
     """In a process of its own, which a segmentation fault would end."""
     path = tmp_path / "rules.yaml"
     path.write_text("- " + "[" * 100_000)
-    program = f"from shared.files import RulesFile; RulesFile({str(path)!r}).read()"
+    program = f"from shared.sources.file import RulesFile; RulesFile({str(path)!r}).read()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "shared.errors.ClusterError" in done.stderr
 
@@ -167,6 +167,6 @@ def test_a_secret_that_doubles_at_each_line_is_refused() -> None:
 
 def test_a_file_that_doubles_at_each_line_is_refused(tmp_path: Path) -> None:
     """Memory does not go by what a file stands for."""
-    with patch("shared.files.decode_list", wraps=decode_list) as decoding:
+    with patch("shared.sources.file.decode_list", wraps=decode_list) as decoding:
         assert_rules_or_refused(aliases(7).encode(), tmp_path / "rules.yaml")
     assert all(len(call.args[0]) < 1_000_000 for call in decoding.call_args_list)

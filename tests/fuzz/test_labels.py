@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
-from shared.deltas import parse
-from shared.expiry import parse_borne
-from shared.labels import AWS, GOOGLE, MAX_DESCRIPTION, MAX_NAME, PREFIX, Labels, snapshot_name
 from shared.model import Rule, Source
+from shared.planning.expiry import parse_borne
+from shared.planning.labels import (
+    AWS,
+    GOOGLE,
+    MAX_DESCRIPTION,
+    MAX_NAME,
+    PREFIX,
+    Labels,
+    snapshot_name,
+)
+from shared.retention.deltas import parse
 from tests.clock import NOON
 from tests.fuzz.budget import fuzz
 from tests.fuzz.inputs import CLEAN_TEXT, ODD, VALUES, encoded

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from functions.aws.handler import logger
 from functions.gcp import logs
-from shared.cli import _JSON, _OneLine
-from shared.model import Disk, Problem, Source, shorten
+from shared.cli.main import _JSON, _OneLine
+from shared.model import Disk, Problem, Source
+from shared.text import shorten
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import CLEAN_TEXT, TEXTS, VALUES, bulky
 

@@ -9,12 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
-from shared import mirror as mirrors
 from shared.errors import ClusterError
-from shared.mirror import Mirror
 from shared.objects import Objects, decode_list
-from shared.reading import Reader, Reading
-from shared.rules import Options, read_rules
+from shared.passes.trust import Reader, Reading
+from shared.rules.read import Options, read_rules
+from shared.sources import mirror as mirrors
+from shared.sources.mirror import Mirror
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import ITEMS, TEXTS, encoded, listed, torn
 from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, shelf_in

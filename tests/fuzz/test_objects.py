@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from functions.aws.volumes import EBSVolumes
 from functions.gcp.volumes import PersistentDisks
 from shared.errors import ClusterError
-from shared.model import LONGEST, Problem, RuleSet, Source
+from shared.model import Problem, RuleSet, Source
 from shared.objects import decode_list
 from shared.ports import Volumes
-from shared.rules import Options, read_rules
+from shared.rules.read import Options, read_rules
+from shared.text import LONGEST
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import (
     ITEMS,

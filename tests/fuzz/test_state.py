@@ -8,14 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
-from shared.actions import Began
-from shared.deltas import parse
-from shared.due import is_due
+from shared.bucket.lease import KIND, Leases, settle
 from shared.errors import BucketError
 from shared.model import Disk
-from shared.reading import Reader
-from shared.rules import Options, read_rules
-from shared.state import KIND, Leases, settle
+from shared.passes.trust import Reader
+from shared.planning.actions import Began
+from shared.planning.due import is_due
+from shared.retention.deltas import parse
+from shared.rules.read import Options, read_rules
 from tests.clock import NOON, VirtualClock
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import SCALARS, TEXTS, VALUES, encoded, listed, torn

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from functions.aws import wiring as aws
 from functions.gcp import wiring as gcp
-from shared.actions import Plan
-from shared.files import RulesFile
 from shared.model import Snapshot
-from shared.reconcile import Ports, run
-from shared.report import Report
+from shared.passes.run import Ports, run
+from shared.planning.actions import Plan
+from shared.reports.schema import Report
 from shared.request import Mode, Only, Request
 from shared.settings import Settings
+from shared.sources.file import RulesFile
 from tests.clock import VirtualClock
 from tests.emulators.ec2 import EC2
 from tests.emulators.gce import GCE

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from shared.labels import CLUSTER
 from shared.model import Disk, Rule, Snapshot, Source, State
+from shared.planning.labels import CLUSTER
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from functions.aws.volumes import EBSVolumes
-from shared.files import RulesFile
-from shared.labels import CLUSTER, DELTAS
+from shared.planning.labels import CLUSTER, DELTAS
+from shared.sources.file import RulesFile
 from tests.emulators.ec2 import EC2
 
 CLUSTER_FILE = Path(__file__).parents[2] / "examples" / "demo-cluster.yaml"

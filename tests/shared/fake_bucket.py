@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from shared.bucket.storage import Shelf
 from shared.errors import BucketError, Conflict
-from shared.labels import AWS, Labels
-from shared.mirror import Mirror
+from shared.passes.run import Ports
+from shared.planning.labels import AWS, Labels
 from shared.ports import Stored
-from shared.reconcile import Ports
-from shared.shelf import Shelf
+from shared.sources.mirror import Mirror
 from tests.clock import VirtualClock
 from tests.shared.fake_cloud import FakeCloud, FakeCluster
 

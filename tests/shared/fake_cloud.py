@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from functions.aws.volumes import EBSVolumes
-from shared.actions import Create
 from shared.errors import ClusterError, ProviderError, UnknownDisk
-from shared.labels import AWS, Labels
 from shared.model import Disk, Snapshot
 from shared.objects import Objects
+from shared.passes.run import Ports
+from shared.planning.actions import Create
+from shared.planning.labels import AWS, Labels
 from shared.ports import Check, Clock, Listing, Volumes
-from shared.reconcile import Ports
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
 

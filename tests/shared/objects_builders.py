@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
-from shared.labels import AWS, Labels
 from shared.model import Disk, RuleSet, Source
 from shared.objects import Objects, decode_list
-from shared.policy import Policy
-from shared.rules import Options, read_rules
+from shared.planning.labels import AWS, Labels
+from shared.planning.policy import Policy
+from shared.rules.read import Options, read_rules
 
 Json = dict[str, Any]
 

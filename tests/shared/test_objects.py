@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ClusterError
-from shared.model import Problem, Source, shorten
+from shared.model import Problem, Source
 from shared.objects import (
     KINDS,
     Metadata,
@@ -18,6 +18,7 @@ from shared.objects import (
     SnapshotRule,
     decode_list,
 )
+from shared.text import shorten
 from tests.shared.builders import disk
 
 FILE = "rules.json"

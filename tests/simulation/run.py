@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
+from shared.bucket.storage import Shelf
 from shared.errors import PassError
-from shared.labels import AWS, Labels
-from shared.mirror import Mirror
 from shared.model import Disk
-from shared.reconcile import Outcome, Ports, run
+from shared.passes.run import Outcome, Ports, run
+from shared.planning.labels import AWS, Labels
 from shared.request import Request
 from shared.settings import Settings
-from shared.shelf import Shelf
+from shared.sources.mirror import Mirror
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import by_disk, claim, snapshot_rule, volume
 from tests.simulation import oracle

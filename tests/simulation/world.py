@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from functions.aws.volumes import EBSVolumes
-from shared.actions import Create
 from shared.errors import (
     BucketError,
     ClusterError,
@@ -26,9 +25,10 @@ from shared.errors import (
     Unanswered,
     UnknownDisk,
 )
-from shared.labels import AWS
 from shared.model import Disk, Snapshot, State
 from shared.objects import Objects
+from shared.planning.actions import Create
+from shared.planning.labels import AWS
 from shared.ports import Check, Listing, Stored, Volumes
 from shared.request import Request
 from tests.clock import VirtualClock

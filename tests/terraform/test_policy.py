@@ -16,11 +16,11 @@ from botocore.exceptions import ClientError
 
 from functions.aws.wiring import build
 from shared.errors import PassError
-from shared.files import RulesFile
-from shared.labels import CLUSTER, KEEP
-from shared.reconcile import run
-from shared.report import Report
+from shared.passes.run import run
+from shared.planning.labels import CLUSTER, KEEP
+from shared.reports.schema import Report
 from shared.request import Request
+from shared.sources.file import RulesFile
 from tests.clock import VirtualClock
 from tests.contract.provider import ProviderContract
 from tests.emulators.gate import GatedEC2, Policy

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from functions.gcp.logs import JSONLines, measure
-from shared import metrics
-from shared.report import Report, Summary
+from shared.reports import metrics
+from shared.reports.schema import Report, Summary
 from tests.terraform.plans import ROOT, Json, need_terraform, plan
 
 need_terraform()

@@ -11,9 +11,9 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 
-from functions.aws.ebs import EBS
-from shared.labels import AWS, Labels
+from functions.aws.snapshots import EBS
 from shared.model import Disk, Snapshot, State
+from shared.planning.labels import AWS, Labels
 from tests.clock import VirtualClock
 from tests.contract.cloud import ALWAYS, Kind, Trouble
 from tests.emulators.ec2 import EC2, NO_TAGS

@@ -20,9 +20,9 @@ import yaml
 from functions.aws import handler as module
 from functions.aws.handler import handler
 from functions.aws.wiring import AWSSettings
-from shared import metrics
 from shared.errors import ClusterError, PassError, RequestError, SettingsError
-from shared.report import Report, json_schema
+from shared.reports import metrics
+from shared.reports.schema import Report, json_schema
 from shared.request import Mode
 from shared.settings import describe
 from tests.emulators.ec2 import EC2
@@ -343,7 +343,7 @@ def test_each_line_of_the_log_is_one_object(world: World, monkeypatch: pytest.Mo
 
     lines = logs(world.lines())
     assert {line["level"] for line in lines} == {"INFO", "WARNING", "ERROR"}
-    assert {"shared.reconcile", "shared.apply", "urllib3.connectionpool"} <= {
+    assert {"shared.passes.run", "shared.passes.apply", "urllib3.connectionpool"} <= {
         line["name"] for line in lines
     }
     assert not any(line["message"] == "forged" for line in lines)

@@ -9,9 +9,9 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import compute_v1
 
-from functions.gcp.disks import Disks
-from shared.labels import GOOGLE, Labels
+from functions.gcp.snapshots import Disks
 from shared.model import Disk, Snapshot, State
+from shared.planning.labels import GOOGLE, Labels
 from tests.clock import VirtualClock
 from tests.contract.cloud import ALWAYS, Kind, Trouble
 from tests.emulators.gce import GCE, NO_LABELS, Call

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.gcp import logs
-from shared.metrics import Metric
+from shared.reports.metrics import Metric
 
 Lines = Callable[[], list[dict[str, Any]]]
 FORGED = 'x\n{"severity": "CRITICAL", "message": "forged"}\r\n\x1b[2J\u2028'
@@ -48,8 +48,8 @@ def lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("level", ["INFO", "WARNING", "ERROR"])
 def test_a_line_has_severity_and_message(lines: Lines, level: str) -> None:
     """Python's levels are Cloud Logging's severities."""
-    logging.getLogger("shared.plan").log(logging.getLevelName(level), "%d disks", 3)
-    assert lines() == [{"severity": level, "message": "3 disks", "logger": "shared.plan"}]
+    logging.getLogger("shared.planning.plan").log(logging.getLevelName(level), "%d disks", 3)
+    assert lines() == [{"severity": level, "message": "3 disks", "logger": "shared.planning.plan"}]
 
 
 def test_line_breaks_forge_no_lines(lines: Lines) -> None:
@@ -79,7 +79,7 @@ def test_the_level_is_ours(lines: Lines, level: str, shown: list[str]) -> None:
     logs.show(level)
     for name in ("DEBUG", "INFO", "ERROR"):
         number = logging.getLevelName(name)
-        logging.getLogger("shared.plan").log(number, "ours")
+        logging.getLogger("shared.planning.plan").log(number, "ours")
         logging.getLogger("urllib3").log(min(number, logging.INFO), "theirs")
     assert [(line["severity"], line["message"]) for line in lines()] == [
         (name, "ours") for name in shown

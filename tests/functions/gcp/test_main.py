@@ -13,9 +13,9 @@ import jsonschema
 import msgspec
 import pytest
 
-from shared import metrics
-from shared.labels import GOOGLE, Labels
-from shared.report import Report, json_schema
+from shared.planning.labels import GOOGLE, Labels
+from shared.reports import metrics
+from shared.reports.schema import Report, json_schema
 from tests.contract.cloud import rule
 from tests.emulators.functions_framework import Answer, FunctionsFramework
 from tests.emulators.gce import ALWAYS, GCE

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from functions.gcp.auth import Login
-from functions.gcp.rest import Rest
+from functions.gcp.credentials import Login
+from functions.gcp.lookups import Rest
 from functions.gcp.secret import secret
 from functions.gcp.wiring import build
-from shared.access import Secret
+from shared.access.ways import Secret
 from shared.errors import ClusterError, SettingsError
 from tests.emulators.canned import Canned, Reply, google_error
 from tests.emulators.kube import Kube

@@ -1,0 +1,162 @@
+"""The lease on a scope, and the little that is remembered between passes, in one object a scope.
+
+The object is only ever replaced by a conditional write: of two passes one takes the lease, and a
+pass that was overtaken notices at its next write. What a pass is about to create is written there
+before it begins, since a listing may lag or lie; what became of it, and the end of the lease, in
+one more write at the end. A pass that dies in between leaves a lease that runs out by itself, and
+records whose outcome nobody knows.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from shared.errors import BucketError, Conflict
+from shared.model import Snapshot
+from shared.planning.actions import Began
+from shared.ports import Bucket, Stored
+from shared.text import shorten
+
+log = logging.getLogger(__name__)
+
+#: How long a snapshot that was begun is watched for, so that PING_URL is told of its completion.
+WATCHED = timedelta(days=7)
+
+
+class _State(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """What the object holds; `seconds` is how long the lease lasts from the object's last write."""
+
+    kind: str
+    holder: str = ""
+    seconds: float = 0.0
+    began: dict[str, Began] = {}
+
+
+KIND = "k8s-snapshots-state"
+
+
+class Lease:
+    """One scope, held by one pass. `began` tells what was begun there, by the disk's name."""
+
+    def __init__(self, bucket: Bucket, name: str, state: _State, version: str) -> None:
+        self._bucket, self._name, self._state, self._version = bucket, name, state, version
+
+    @property
+    def began(self) -> Mapping[str, Began]:
+        """Tell what earlier passes began, and this one once it is recorded."""
+        return self._state.began
+
+    def record(self, began: Mapping[str, Began]) -> None:
+        """Write down what is about to be created, in one write.
+
+        Raises:
+            Conflict: where another pass has taken over: begin nothing.
+            BucketError: where it may or may not be written.
+        """
+        if began:
+            self._write({**self._state.began, **began})
+
+    def release(self, began: Mapping[str, Began]) -> None:
+        """Write down what is known now, and end the lease.
+
+        Raises:
+            BucketError: where that failed; the lease then runs out by itself.
+        """
+        self._state.holder, self._state.seconds = "", 0.0
+        self._write(began)
+
+    def _write(self, began: Mapping[str, Began]) -> None:
+        self._state.began = dict(began)
+        self._version = _put(self._bucket, self._name, self._state, self._version)
+
+
+class Leases:
+    """Gives leases to one pass.
+
+    Args:
+        bucket: holds the objects.
+        folder: where in it, such as `demo/rules`.
+        holder: names the pass.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str, holder: str) -> None:
+        self._bucket, self._folder, self._holder = bucket, folder, holder
+
+    def take(self, scope: str, seconds: float) -> Lease | None:
+        """Take the lease of a scope for so many seconds; None where another pass holds it.
+
+        Raises:
+            BucketError: where that cannot be told.
+        """
+        name, stored, state = self._read(scope)
+        if stored and state.holder and stored.age.total_seconds() < state.seconds:
+            log.info("%s is held by pass %s", scope, shorten(state.holder, 60))
+            return None
+        state.holder, state.seconds = self._holder, seconds
+        try:
+            version = _put(self._bucket, name, state, stored.version if stored else "")
+        except Conflict:
+            return None
+        return Lease(self._bucket, name, state, version)
+
+    def peek(self, scope: str) -> Mapping[str, Began]:
+        """Tell what was begun in a scope, whoever holds it.
+
+        Raises:
+            BucketError: where that cannot be told.
+        """
+        return self._read(scope)[2].began
+
+    def _read(self, scope: str) -> tuple[str, Stored | None, _State]:
+        name = f"{self._folder}/state/{scope}.json"
+        stored = self._bucket.get(name)
+        if stored is None:
+            return name, None, _State(kind=KIND)
+        try:
+            state = msgspec.json.decode(stored.data, type=_State)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            why = shorten(str(error))
+        else:
+            if state.kind == KIND:
+                return name, stored, state
+            why = f"its kind is {shorten(state.kind, 40)}"
+        raise BucketError(
+            f"{name} is not the state of this version of k8s-snapshots ({why}); if nothing else "
+            "uses it, delete it"
+        )
+
+
+def settle(
+    began: Mapping[str, Began], listed: Iterable[Snapshot], now: datetime
+) -> tuple[dict[str, Began], int]:
+    """Drop what need not be remembered any more; count what was seen completed for the first time.
+
+    A record is remembered for the interval that it stands for, and until its snapshot was seen
+    finished.
+    """
+    states = {snapshot.id: snapshot.state for snapshot in listed}
+    left, completed = {}, 0
+    for name, record in began.items():
+        state = states.get(record.snapshot, "pending") if record.snapshot else "pending"
+        if state != "pending" and not record.seen:
+            completed += state == "completed"
+            record = msgspec.structs.replace(record, seen=True)
+        age = now - record.at
+        watched = bool(record.snapshot) and not record.seen and age < WATCHED
+        if watched or age < record.interval:
+            left[name] = record
+    return left, completed
+
+
+def _put(bucket: Bucket, name: str, state: _State, expected: str) -> str:
+    """Write; where the answer is lost, or a repeated write met itself, look what is there."""
+    data = msgspec.json.encode(state)
+    try:
+        return bucket.put(name, data, expected)
+    except BucketError:
+        stored = bucket.get(name)
+        if stored and stored.data == data:
+            return stored.version
+        raise

@@ -1,0 +1,96 @@
+"""What `check` tries, one thing after the other: access, rules, permissions."""
+
+from collections.abc import Iterable, Iterator
+
+from shared.errors import SnapshotsError
+from shared.model import Rule
+from shared.passes.run import Outcome, Ports, run
+from shared.planning.actions import Create
+from shared.planning.plan import group_rules
+from shared.ports import Check
+from shared.request import Request
+from shared.settings import Settings
+from shared.sources.mirror import Mirror
+from shared.text import words
+
+
+def check(settings: Settings, ports: Ports) -> Iterator[Check]:
+    """Try everything that a pass needs, changing nothing."""
+    if ports.labels.cluster:
+        yield Check("cluster label", True, ports.labels.cluster)
+    else:
+        hint = "set CLUSTER_NAME or CLUSTER_ID, to tell its snapshots from other clusters'"
+        yield Check("cluster label", False, "this cluster has no name", hint)
+    yield ports.provider.credentials()
+    access = list(ports.source.check())
+    yield from access
+    if ports.shelf and ports.source.live:
+        yield from _mirror(ports.shelf.mirror)
+    if not all(result.ok for result in access):
+        return
+    try:
+        outcome = run(Request(mode="plan"), settings, ports)
+    except SnapshotsError as error:
+        yield Check("plan", False, str(error))
+        return
+    yield from _rules(outcome)
+    yield from _permissions(outcome, ports)
+
+
+def _mirror(mirror: Mirror) -> Iterable[Check]:
+    """Try the mirror behind the cluster, which the first pass writes."""
+    try:
+        copy = mirror.load()
+        if copy is None:
+            yield Check("mirror", True, f"{mirror.url} is not there yet: the next pass writes it")
+            return
+        count = mirror.objects(copy).count()
+    except SnapshotsError as error:
+        yield Check("mirror", False, str(error))
+    else:
+        yield Check("mirror", True, f"{mirror.url}: {count} objects, {words(copy.age)} old")
+
+
+def _rules(outcome: Outcome) -> Iterable[Check]:
+    summary = outcome.report.summary
+    found = f"{summary.rules} rules on {summary.disks} disks"
+    if not summary.rules:
+        hint = "annotate a claim, or write a SnapshotRule: see examples/"
+        yield Check("rules", False, found, hint)
+    else:
+        yield Check("rules", True, found)
+    for problem in outcome.plan.problems:
+        if problem.severity == "error":
+            yield Check(str(problem.source), False, f"{problem.field} {problem.value!r}",
+                        problem.message)  # fmt: skip
+
+
+def _permissions(outcome: Outcome, ports: Ports) -> Iterable[Check]:
+    """Try each permission in each scope, on a disk and a snapshot that are there."""
+    creates = {
+        rules[0].disk.scope: _example(rules, ports)
+        for rules in group_rules(outcome.ruleset.rules).values()
+    }
+    snapshots = {delete.snapshot.disk.scope: delete.snapshot for delete in outcome.plan.deletes}
+    for listing in outcome.report.scopes:
+        yield Check(f"listing of {listing.scope}", listing.complete,
+                    listing.error or f"{listing.snapshots} snapshots of ours")  # fmt: skip
+        scope = listing.scope
+        yield from ports.provider.check(scope, creates.get(scope), snapshots.get(scope))
+        if scope not in creates:
+            yield Check(f"creating in {scope}", True, "not tried: no rule names a disk there")
+        if scope not in snapshots:
+            yield Check(f"deleting in {scope}", True, "not tried: no snapshot has expired there")
+
+
+def _example(rules: list[Rule], ports: Ports) -> Create:
+    labels = ports.labels
+    return Create(
+        disk=rules[0].disk,
+        name="check",
+        labels=labels.for_snapshot("check", rules),
+        description=labels.description("check", rules),
+        rules=(),
+        overdue=None,
+        reason="",
+    )

@@ -1,0 +1,181 @@
+"""Where a pass gets its rules from: the cluster, the mirror behind it, or the mirror alone."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from shared.bucket.storage import Shelf
+from shared.errors import BucketError, ClusterError, Conflict
+from shared.model import Problem, RuleSet, Source
+from shared.objects import Objects
+from shared.ports import RulesSource
+from shared.sources.mirror import Copy, Mirror, digest
+from shared.text import words
+
+log = logging.getLogger(__name__)
+
+#: An answer that lost more than half of the rules is believed when one so much later says the same.
+PATIENCE = timedelta(minutes=15)
+
+
+class Reading(NamedTuple):
+    """The rules of a pass.
+
+    `no_deletions` says why they let nothing go; `in_use` tells that the mirror stands in for the
+    cluster; `age` is the mirror's, where it was read. `objects` are as the cluster itself gave
+    them, if it did.
+    """
+
+    ruleset: RuleSet
+    no_deletions: str = ""
+    in_use: bool = False
+    age: timedelta | None = None
+    objects: Objects | None = None
+
+
+class _Doubt(msgspec.Struct):
+    """An answer of the cluster that is not believed yet.
+
+    `lost` names the rules that it lost since the mirror of `version`; `waited` is for how many
+    seconds passes had said the same when this was written.
+    """
+
+    lost: str = ""
+    version: str = ""
+    waited: float = 0.0
+
+
+class Reader:
+    """Reads the rules of one pass.
+
+    Args:
+        source: the cluster, a file, or the mirror where it is the only source.
+        shelf: has the mirror that stands behind the cluster, and beside it what is remembered of
+            answers that are not believed; None where there is none, or no cluster.
+        rules: makes rules of objects.
+        max_age: of a mirror that may delete.
+        lapse: passes that doubt are not further apart.
+        writing: whether the pass may write.
+    """
+
+    def __init__(
+        self,
+        source: RulesSource,
+        shelf: Shelf | None,
+        rules: Callable[[Objects], RuleSet],
+        *,
+        max_age: timedelta,
+        lapse: timedelta = timedelta(hours=1),
+        writing: bool = False,
+    ) -> None:
+        self._source, self._shelf, self._rules = source, shelf, rules
+        self._max_age, self._lapse, self._writing = max_age, lapse, writing
+
+    def read(self) -> Reading:
+        """Read the rules.
+
+        Raises:
+            ClusterError: where neither cluster nor mirror gives them.
+        """
+        try:
+            objects = self._source.read()
+        except ClusterError as error:
+            if self._shelf is None:
+                raise
+            return self._stand_in(self._shelf.mirror, error)
+        if self._shelf is not None:
+            return self._compare(objects, self._shelf)._replace(objects=objects)
+        ruleset, age = self._rules(objects), objects.age
+        if age is None or age <= self._max_age:
+            return Reading(ruleset, age=age, objects=objects if self._source.live else None)
+        why = f"the mirror is {words(age)} old, older than MIRROR_MAX_AGE; nothing is deleted"
+        return Reading(_with(ruleset, "mirror", why), why, False, age)
+
+    def _stand_in(self, mirror: Mirror, error: ClusterError) -> Reading:
+        """Read the mirror in place of a cluster that cannot be read."""
+        try:
+            objects = mirror.read()
+        except ClusterError as second:
+            raise ClusterError(f"{error}; and {second}") from None
+        age = objects.age or timedelta(0)
+        why = (
+            f"the rules are those of the mirror, {words(age)} old, since the cluster could not be "
+            f"read: {error}"
+        )
+        log.error("%s", why)
+        return Reading(_with(self._rules(objects), "cluster", why), why, True, age)
+
+    def _compare(self, objects: Objects, shelf: Shelf) -> Reading:
+        """Believe the cluster, unless it lost too much; write the mirror anew."""
+        mirror, live = shelf.mirror, self._rules(objects)
+        try:
+            copy = mirror.load()
+            data = mirror.encode(objects)
+            doubt = ""
+            if copy and copy.data != data:
+                doubt = self._doubt(objects, live, copy, shelf)
+        except (BucketError, ClusterError) as error:
+            why = f"the mirror could not be compared with the cluster: {error}"
+            return Reading(_with(live, "mirror", why), why)
+        age = copy.age if copy else None
+        if doubt:
+            return Reading(_with(live, "cluster", doubt), doubt, False, age)
+        try:
+            if self._writing:
+                mirror.renew(data, copy, self._max_age / 4)
+        except BucketError as error:
+            live = _with(live, "mirror", f"the mirror could not be written: {error}")
+        return Reading(live, age=age)
+
+    def _doubt(self, objects: Objects, live: RuleSet, copy: Copy, shelf: Shelf) -> str:
+        """Say why the answer is not believed, if it lost more than half of the mirror's rules.
+
+        Rules that cannot be understood any more are not lost.
+        """
+        known = _sources(self._rules(shelf.mirror.objects(copy)))
+        lost = known - _sources(live)
+        no_crd = objects.no_crd and any(source.kind == "SnapshotRule" for source in lost)
+        if 2 * len(lost) <= len(known) and not no_crd:
+            return ""
+        if self._confirmed(digest(lost), copy.version, shelf):
+            return ""
+        what = "the API knows no SnapshotRules any more" if no_crd else f"such as {min(lost)}"
+        return (
+            f"the cluster's answer lost {len(lost)} of {len(known)} rules of the mirror ({what}): "
+            "nothing is deleted until one "
+            f"{words(PATIENCE)} later says the same"
+        )
+
+    def _confirmed(self, lost: str, version: str, shelf: Shelf) -> bool:
+        """Tell whether passes have said the same for long enough; remember this one."""
+        bucket, name = shelf.bucket, f"{shelf.folder}/read.json"
+        stored = bucket.get(name)
+        waited = 0.0
+        if stored:
+            try:
+                doubt = msgspec.json.decode(stored.data, type=_Doubt)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                doubt = _Doubt()
+            if (doubt.lost, doubt.version) == (lost, version) and stored.age <= self._lapse:
+                waited = doubt.waited + stored.age.total_seconds()
+        if self._writing and waited < PATIENCE.total_seconds():
+            data = msgspec.json.encode(_Doubt(lost, version, waited))
+            try:
+                bucket.put(name, data, stored.version if stored else "")
+            except Conflict:
+                log.info("another pass has doubts of its own")
+        return waited >= PATIENCE.total_seconds()
+
+
+def _sources(ruleset: RuleSet) -> set[Source]:
+    return {rule.source for rule in ruleset.rules} | {p.source for p in ruleset.problems}
+
+
+def _with(ruleset: RuleSet, name: str, message: str) -> RuleSet:
+    """Add what is wrong with the cluster, or the mirror, to the rules' own problems."""
+    source = Source("Rules", "", name)
+    problem = Problem(severity="error", source=source, field="", value="", message=message)
+    return msgspec.structs.replace(ruleset, problems=(*ruleset.problems, problem))

@@ -1,0 +1,63 @@
+"""Adopting snapshots that others made, by hand or by a tool, so that they count. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from shared.model import Disk, Rule, Snapshot
+from shared.planning.labels import DELTAS, NAME, Labels
+
+
+class Stranger(NamedTuple):
+    """A snapshot without our author label; `manager` is who made it and deletes it, if known."""
+
+    snapshot: Snapshot
+    description: str = ""
+    manager: str = ""
+
+
+class Adoption(NamedTuple):
+    """Whether a snapshot is to be ours; `labels` are those to put on, none where it is left."""
+
+    snapshot: Snapshot
+    labels: Mapping[str, str]
+    why: str
+
+
+def adoptions(
+    strangers: Iterable[Stranger], rules: Mapping[Disk, Sequence[Rule]], labels: Labels
+) -> list[Adoption]:
+    """Decide over all snapshots of some disks that lack our author label.
+
+    What another manages is left: it would be deleted under its owner's feet, or by it. Adopted ones
+    get no deltas, since nobody knows under which they were made: the hold for mistakes then keeps
+    more than half of them from going at once.
+    """
+    found = []
+    for stranger in sorted(strangers, key=lambda s: (s.snapshot.disk, s.snapshot.started)):
+        snapshot = stranger.snapshot
+        covering = rules.get(snapshot.disk)
+        if not covering:
+            continue
+        if stranger.manager:
+            found.append(Adoption(snapshot, {}, f"left: {stranger.manager} manages it"))
+        elif labels.owner(snapshot) == "other":
+            found.append(Adoption(snapshot, {}, "left: it bears another cluster's label"))
+        elif snapshot.state == "failed":
+            found.append(Adoption(snapshot, {}, "left: it failed, and is no backup"))
+        else:
+            found.append(Adoption(snapshot, new_labels(covering, labels), "adopt"))
+    return found
+
+
+def new_labels(rules: Sequence[Rule], labels: Labels) -> dict[str, str]:
+    """Give the labels of an adopted snapshot: whose it is, and of what; neither name nor deltas."""
+    wanted = labels.for_snapshot("", rules)
+    return {key: value for key, value in wanted.items() if key not in (NAME, DELTAS)}
+
+
+def scopes(disks: Collection[Disk]) -> dict[str, list[Disk]]:
+    """Group disks by scope."""
+    found: dict[str, list[Disk]] = {}
+    for disk in sorted(disks):
+        found.setdefault(disk.scope, []).append(disk)
+    return found

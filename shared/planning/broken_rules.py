@@ -1,0 +1,83 @@
+"""Rules that cannot be understood: whose disks they were about, and how these go on. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+from shared.model import Disk, Problem, Rule, RuleSet, Snapshot
+from shared.planning.expiry import parse_borne
+from shared.planning.labels import CLAIM, NAMESPACE, RULE, VOLUME, Labels
+
+
+def broken_disks(
+    ruleset: RuleSet,
+    histories: Mapping[Disk, Sequence[Snapshot]],
+    rules: Mapping[Disk, Sequence[Rule]],
+    labels: Labels,
+) -> dict[Disk, Problem]:
+    """Find the disks of rules with errors, by what their snapshots say if need be.
+
+    Args:
+        ruleset: with the problems.
+        histories: each disk's snapshots of ours, the oldest first.
+        rules: those that could be read, by disk.
+        labels: what the labels on snapshots mean.
+    """
+    broken: dict[Disk, Problem] = {}
+    nameless: dict[tuple[str, str], Problem] = {}
+    value = labels.encoding.value
+    for problem in ruleset.problems:
+        if problem.severity != "error":
+            continue
+        if problem.disk:
+            broken.setdefault(problem.disk, problem)
+        elif problem.rule:
+            namespace = value(problem.source.namespace)
+            nameless.setdefault((value(problem.rule), namespace), problem)
+            nameless.setdefault(("", namespace), problem)
+    for disk, history in histories.items() if nameless else ():
+        for maker in _makers(history, rules.get(disk, ()), labels):
+            if maker in nameless:
+                broken.setdefault(disk, nameless[maker])
+    return broken
+
+
+def last_known(history: Sequence[Snapshot], problem: Problem, labels: Labels) -> list[Rule]:
+    """Give the rules to go on by: the deltas that the disk's own newest snapshot bears."""
+    for snapshot in reversed(history):
+        lists = parse_borne(snapshot.deltas)
+        if lists and labels.owner(snapshot) != "other":
+            borne = snapshot.labels
+            return [
+                Rule(
+                    name=borne.get(RULE, "") or problem.rule,
+                    disk=snapshot.disk,
+                    deltas=deltas.text,
+                    source=problem.source,
+                    namespace=borne.get(NAMESPACE, ""),
+                    claim=borne.get(CLAIM, ""),
+                    volume=borne.get(VOLUME, ""),
+                )
+                for deltas in lists
+            ]
+    return []
+
+
+def _makers(
+    history: Sequence[Snapshot], rules: Sequence[Rule], labels: Labels
+) -> Iterable[tuple[str, str]]:
+    """Tell the rules that the disk's newest snapshot may be owed to: (rule, namespace).
+
+    An empty namespace is that of volumes. An empty rule is any of the namespace: of several rules
+    a snapshot names the first only, but bears the deltas of all; here some are gone. A namespace
+    from which the disk is no longer claimed has no say over it.
+    """
+    ours = (s for s in reversed(history) if RULE in s.labels and labels.owner(s) != "other")
+    newest = next(ours, None)
+    if newest is None:
+        return ()
+    borne = {deltas.text for deltas in parse_borne(newest.deltas)}
+    gone = len(borne) > 1 and not borne <= {rule.deltas for rule in rules}
+    namespace = newest.labels.get(NAMESPACE, "")
+    claimed = {labels.encoding.value(rule.namespace) for rule in rules if rule.claim}
+    namespaces = [namespace, ""] if claimed <= {namespace} else [""]
+    return product([newest.labels[RULE], ""] if gone else [newest.labels[RULE]], namespaces)

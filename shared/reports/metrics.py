@@ -1,0 +1,82 @@
+"""The metrics of a pass: names and units, the same on every cloud."""
+
+from datetime import timedelta
+from typing import Literal, NamedTuple
+
+from shared.planning.actions import Plan
+from shared.reports.schema import Report
+
+NAMESPACE = "K8sSnapshots"
+DIMENSION = "cluster"
+#: The second dimension of what DISK_METRICS asks for; nothing else has one.
+DISK = "disk"
+
+Unit = Literal["Count", "Milliseconds", "Seconds", "None"]
+
+
+class Metric(NamedTuple):
+    """One value of one pass."""
+
+    name: str
+    unit: Unit
+    value: float
+
+
+def of_report(report: Report) -> list[Metric]:
+    """Measure a pass that ended.
+
+    One that changes nothing has no metrics. A backfill is no completed pass: it deletes nothing,
+    and a schedule that has stopped must be seen.
+    """
+    if report.mode == "backfill":
+        made, failed = report.summary.created, report.summary.failed_creations
+        return [
+            Metric("SnapshotsCreated", "Count", made),
+            Metric("SnapshotsFailed", "Count", failed),
+        ]
+    if report.mode != "reconcile":
+        return []
+    if report.outcome == "skipped":
+        return [Metric("PassSkipped", "Count", 1)]
+    summary = report.summary
+    duration = (report.finished - report.started).total_seconds() * 1000
+    counts = {
+        "PassCompleted": 1,
+        "PassFailed": 0,
+        "PassSkipped": 0,
+        "Rules": summary.rules,
+        "Disks": summary.disks,
+        "DisksOverdue": summary.overdue,
+        "SnapshotsCreated": summary.created,
+        "SnapshotsDeleted": summary.deleted,
+        "SnapshotsFailed": summary.failed_creations,
+        "DeletionsHeld": summary.held,
+        "Deferred": summary.deferred + summary.waiting,
+        "Problems": summary.problems,
+        "Orphans": summary.orphans,
+        "MirrorInUse": int(report.mirror_in_use),
+        "TwoKeyDisagreements": summary.two_key_disagreements,
+    }
+    age = report.mirror_age
+    return [
+        *(Metric(name, "Count", value) for name, value in counts.items()),
+        *([] if age is None else [Metric("MirrorAge", "Seconds", round(age))]),
+        Metric("PassDuration", "Milliseconds", round(duration)),
+        Metric("WorstOverdue", "None", summary.worst_overdue),
+    ]
+
+
+def of_disks(report: Report, plan: Plan) -> list[tuple[str, Metric]]:
+    """Measure each disk's newest snapshot, for DISK_METRICS; those that have none are overdue."""
+    if report.mode != "reconcile":
+        return []
+    return [
+        (account.disk.id, Metric("SnapshotAge", "Seconds", round(age.total_seconds())))
+        for account in plan.disks
+        if account.newest and (age := max(plan.now - account.newest, timedelta(0))) is not None
+    ]
+
+
+def of_failure() -> list[Metric]:
+    """Measure a pass that could not do its work."""
+    return [Metric("PassFailed", "Count", 1)]

@@ -1,0 +1,4 @@
+"""From a snapshot back to a claim: what is asked for, which snapshot fits, the manifests. Pure.
+
+Enter by `request.parse_restore`, `choose.find` and `manifests.restore`, in this order.
+"""

@@ -1,0 +1,141 @@
+"""Which snapshot is to be restored: what is asked for, found among what there is. Pure."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from shared.errors import RequestError
+from shared.model import Snapshot
+from shared.planning.labels import CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels
+from shared.planning.policy import CLOCK_SKEW
+from shared.restore.origins import Origin, RestoreRequest, is_asked, is_disk, is_present, utc
+from shared.text import shorten
+
+#: The snapshots that a message names.
+NEAREST = 3
+
+
+def scopes_of(request: RestoreRequest, origins: Sequence[Origin]) -> list[str]:
+    """List the scopes where the snapshots lie, as far as request and objects tell; perhaps none."""
+    scopes = {o.disk.scope for o in origins if o.disk and is_asked(request, o)}
+    match = re.fullmatch(r"[a-z]+:([^/]+)/.+", request.disk)
+    return sorted(scopes | ({match[1]} if match else set()))
+
+
+def find(
+    request: RestoreRequest,
+    snapshots: Iterable[Snapshot],
+    origins: Sequence[Origin],
+    labels: Labels,
+    now: datetime,
+) -> Snapshot:
+    """Choose the snapshot: of the disk that is the request's now, or else by what labels say.
+
+    Raises:
+        RequestError: where none would do; says what would.
+    """
+    everything = list(snapshots)
+    known = _known(request, everything, origins, labels)
+    if request.snapshot:
+        return _certain(request, everything, known)
+    good = [s for s in known if s.state == "completed" and s.started <= now + CLOCK_SKEW]
+    if not good:
+        others = f": {_count(known)}" if known else _elsewhere(request, everything, labels)
+        raise RequestError(f"there is no completed snapshot of {request}{others}")
+    present = {o.disk for o in origins if is_asked(request, o) and is_present(request, o)}
+    by = request.at
+    fit = [s for s in good if by is None or s.started <= by]
+    if by is not None and not fit:
+        raise RequestError(
+            f"no completed snapshot of {request} began at {utc(by)} or before; the nearest are "
+            f"{_list(good)}"
+        )
+    return max(fit, key=lambda s: (s.disk in present, s.started, s.id))
+
+
+def _known(
+    request: RestoreRequest,
+    snapshots: Iterable[Snapshot],
+    origins: Sequence[Origin],
+    labels: Labels,
+) -> list[Snapshot]:
+    """Select the snapshots of what is asked for, the oldest first."""
+    disks = {o.disk for o in origins if o.disk and is_asked(request, o)}
+    # Where labels are not exact, a.b and a-b share a label; the cluster knows which disk is whose.
+    exact = labels.encoding.exact
+    others = set() if exact else {o.disk for o in origins if o.claim and not is_asked(request, o)}
+    found, clusters = [], set()
+    for snapshot in snapshots:
+        if not labels.ours(snapshot):
+            continue
+        if snapshot.disk in disks or is_disk(request, snapshot.disk):
+            found.append(snapshot)
+        elif (
+            _labelled(request, snapshot, labels)
+            and snapshot.disk not in others
+            and not (labels.cluster and labels.owner(snapshot) == "other")
+        ):
+            found.append(snapshot)
+            clusters.add(snapshot.labels.get(CLUSTER, ""))
+    if not labels.cluster and len(clusters - {""}) > 1:
+        raise RequestError(
+            f"several clusters have a {request}: {', '.join(map(shorten, sorted(clusters - {''})))}"
+            "; CLUSTER_ID says which is meant"
+        )
+    return sorted(found, key=lambda s: (s.started, s.id))
+
+
+def _labelled(request: RestoreRequest, snapshot: Snapshot, labels: Labels) -> bool:
+    """Tell whether the labels of a snapshot name what is asked for."""
+    if request.claim:
+        wanted = {NAMESPACE: request.namespace, CLAIM: request.claim}
+    elif request.volume:
+        wanted = {VOLUME: request.volume}
+    else:
+        return False
+    return all(snapshot.labels.get(k) == labels.encoding.value(v) for k, v in wanted.items())
+
+
+def _certain(
+    request: RestoreRequest, everything: Iterable[Snapshot], known: Sequence[Snapshot]
+) -> Snapshot:
+    """Give the snapshot that is asked for by its id."""
+    name = shorten(request.snapshot)
+    completed = [s for s in known if s.state == "completed"]
+    would_do = f"; the newest are {_list(completed[::-1])}" if completed else ""
+    chosen = next((s for s in known if s.id == request.snapshot), None)
+    if chosen is None:
+        other = next((s for s in everything if s.id == request.snapshot), None)
+        if other is None:
+            why = "is not there, or does not bear our label"
+        else:
+            why = f"is of disk {shorten(other.disk.id)}, not of {request}"
+    elif chosen.state == "failed":
+        why = "failed: it is no backup"
+    elif chosen.state == "pending":
+        why = "is still pending; wait until it is completed"
+    else:
+        return chosen
+    raise RequestError(f"--snapshot {name} {why}{would_do}")
+
+
+def _elsewhere(request: RestoreRequest, snapshots: Iterable[Snapshot], labels: Labels) -> str:
+    """Name the clusters whose snapshots would have done."""
+    others = {
+        shorten(s.labels.get(CLUSTER, ""))
+        for s in snapshots
+        if labels.ours(s) and labels.owner(s) == "other" and _labelled(request, s, labels)
+    }
+    if others:
+        return f", but of cluster {', '.join(sorted(others))}: set CLUSTER_ID to restore that"
+    return "; check region or project, and the author label"
+
+
+def _list(snapshots: Sequence[Snapshot]) -> str:
+    """Name the first few of some snapshots."""
+    return ", ".join(f"{shorten(s.id)} ({utc(s.started)})" for s in snapshots[:NEAREST])
+
+
+def _count(snapshots: Collection[Snapshot]) -> str:
+    states = sorted({s.state for s in snapshots})
+    return ", ".join(f"{sum(s.state == state for s in snapshots)} {state}" for state in states)

@@ -1,0 +1,50 @@
+"""Which disks and scopes a set of rules is about, and disks that are found later. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from shared.errors import UnknownDisk
+from shared.model import Disk, Problem, RuleSet
+from shared.text import LONGEST, shorten
+
+
+def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> RuleSet:
+    """Put disks that were found later in the place of what rules and problems called them.
+
+    A rule whose disk was not found becomes a problem.
+    """
+    if not found:
+        return ruleset
+    rules, problems = [], []
+    for rule in ruleset.rules:
+        place = found.get(rule.disk, rule.disk)
+        if isinstance(place, Disk):
+            rules.append(msgspec.structs.replace(rule, disk=place))
+        else:
+            problems.append(
+                Problem(
+                    severity="error",
+                    source=rule.source,
+                    field=place.field,
+                    value=shorten(place.value),
+                    message=shorten(str(place), LONGEST),
+                    rule=rule.name,
+                )
+            )
+    for problem in ruleset.problems:
+        known = found.get(problem.disk, problem.disk) if problem.disk else None
+        problems.append(
+            msgspec.structs.replace(problem, disk=known if isinstance(known, Disk) else None)
+        )
+    return msgspec.structs.replace(ruleset, rules=tuple(rules), problems=tuple(problems))
+
+
+def disks_of(ruleset: RuleSet) -> set[Disk]:
+    """List the disks that rules and their problems are about."""
+    return {rule.disk for rule in ruleset.rules} | {p.disk for p in ruleset.problems if p.disk}
+
+
+def scopes_of(ruleset: RuleSet, extra: Iterable[str] = ()) -> Sequence[str]:
+    """List the scopes that rules and their problems name, and the extra ones."""
+    return sorted({disk.scope for disk in disks_of(ruleset)} | set(extra))

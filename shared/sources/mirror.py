@@ -1,0 +1,183 @@
+"""The rules mirror: the objects as they were last seen, in a bucket, for when the API is not there.
+
+It is a Kubernetes List, such as kubectl prints; whole manifests will do, and what is written here
+has only the fields that rules and restore read. It is for reading, not for applying.
+"""
+
+import gzip
+import hashlib
+import logging
+import zlib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.errors import BucketError, ClusterError, Conflict
+from shared.model import Source
+from shared.objects import GROUP, Metadata, Object, Objects, decode_list
+from shared.ports import Bucket, Check
+from shared.text import shorten, words
+
+log = logging.getLogger(__name__)
+
+#: Bytes of a mirror at most, uncompressed: some 100,000 whole manifests.
+MAX_BYTES = 400_000_000
+#: What a SnapshotRule's spec says.
+_SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
+#: Keys of labels that tell a volume's region and zone.
+_PLACES = ("topology.", "failure-domain.")
+
+
+class Copy(NamedTuple):
+    """The mirror as it lies there: uncompressed, its version and its age."""
+
+    data: bytes
+    version: str
+    age: timedelta
+
+
+class Mirror:
+    """One mirror; implements `ports.RulesSource`, for where it is the only source.
+
+    Args:
+        bucket: holds it.
+        name: of the object; compressed where it ends in `.gz`.
+        url: names it for people.
+        annotation: the key of the annotation that holds deltas.
+    """
+
+    live = False
+
+    def __init__(self, bucket: Bucket, name: str, url: str, annotation: str) -> None:
+        self._bucket, self._name, self._annotation = bucket, name, annotation
+        self.url = shorten(url)
+
+    def read(self) -> Objects:
+        """Read all objects.
+
+        Raises:
+            ClusterError: where there is no mirror, or none that can be read whole.
+        """
+        try:
+            copy = self.load()
+        except BucketError as error:
+            raise ClusterError(f"the mirror {self.url} cannot be read: {error}") from None
+        if copy is None:
+            raise ClusterError(
+                f"there is no mirror at {self.url}: a pass that reads the cluster writes it, or a "
+                "CronJob of manifests/"
+            )
+        return self.objects(copy)
+
+    def check(self) -> Iterable[Check]:
+        """Tell whether the mirror can be read, and how old it is."""
+        try:
+            objects = self.read()
+        except ClusterError as error:
+            yield Check("mirror", False, str(error))
+            return
+        age = words(objects.age or timedelta(0))
+        yield Check("mirror", True, f"{self.url}: {objects.count()} objects, {age} old")
+
+    def load(self) -> Copy | None:
+        """Fetch the mirror; None where there is none.
+
+        Raises:
+            BucketError: where that cannot be told.
+            ClusterError: where it is torn.
+        """
+        stored = self._bucket.get(self._name)
+        return Copy(self._unpack(stored.data), stored.version, stored.age) if stored else None
+
+    def objects(self, copy: Copy) -> Objects:
+        """Decode the mirror.
+
+        Raises:
+            ClusterError: where it is torn, or something else.
+        """
+        objects = decode_list(copy.data, f"the mirror {self.url}")
+        objects.age = copy.age
+        if objects.foreign and not objects.count():
+            raise ClusterError(
+                f"{self.url} is a List of other things than volumes, claims and SnapshotRules; "
+                "MIRROR_URL should name the mirror"
+            )
+        return objects
+
+    def renew(self, data: bytes, copy: Copy | None, touch: timedelta) -> None:
+        """Write what `encode` gave where it differs from the mirror, or that is older than `touch`.
+
+        Raises:
+            BucketError: where it could not be written.
+        """
+        if copy and copy.data == data and copy.age < touch:
+            return
+        packed = gzip.compress(data, 6, mtime=0) if self._name.endswith(".gz") else data
+        try:
+            self._bucket.put(self._name, packed, copy.version if copy else "")
+        except Conflict:
+            log.info("the mirror was written by another pass meanwhile")
+        else:
+            log.info("wrote the mirror, %d bytes", len(packed))
+
+    def encode(self, objects: Objects) -> bytes:
+        """Write objects as a List, with just the fields that are read of them."""
+        items = [self._item(item) for item in objects.all()]
+        # What could not be read stays a problem of the same object, and so keeps its holds.
+        items += [
+            _entry(problem.source, {"name": problem.source.name}, None)
+            for problem in objects.problems
+        ]
+        items.sort(key=lambda i: (i["kind"], i["metadata"].get("namespace", ""),
+                                  i["metadata"]["name"]))  # fmt: skip
+        return msgspec.json.encode({"apiVersion": "v1", "kind": "List", "items": items})
+
+    def _item(self, item: Object) -> dict[str, Any]:
+        metadata = msgspec.to_builtins(_trimmed(item.metadata, self._annotation))
+        spec = msgspec.to_builtins(item.spec)
+        if type(item).__name__ == "SnapshotRule" and isinstance(spec, dict):
+            spec = {key: spec[key] for key in _SPEC if key in spec}
+        source = Source(type(item).__name__, item.metadata.namespace, item.metadata.name)
+        return _entry(source, metadata, spec)
+
+    def _unpack(self, data: bytes) -> bytes:
+        if not data.startswith(b"\x1f\x8b"):
+            return data
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            unpacked = unpacker.decompress(data, MAX_BYTES)
+        except zlib.error:
+            raise ClusterError(f"{self.url} is torn: it is no whole gzip file") from None
+        if not unpacker.eof:
+            what = "too large" if unpacker.unconsumed_tail else "torn: its end is missing"
+            raise ClusterError(f"{self.url} is {what}")
+        return unpacked
+
+
+def digest(sources: Iterable[Source]) -> str:
+    """Name a set of objects."""
+    return hashlib.sha256("\n".join(sorted(map(repr, sources))).encode()).hexdigest()[:32]
+
+
+def _trimmed(metadata: Metadata, annotation: str) -> Metadata:
+    def some(found: Mapping[str, str] | None, *prefixes: str) -> dict[str, str] | None:
+        return {k: v for k, v in (found or {}).items() if k.startswith(prefixes)} or None
+
+    annotations = metadata.annotations or {}
+    value = {annotation: annotations[annotation]} if annotation in annotations else None
+    return msgspec.structs.replace(
+        metadata, labels=some(metadata.labels, *_PLACES), annotations=value
+    )
+
+
+def _entry(source: Source, metadata: dict[str, Any], spec: Any) -> dict[str, Any]:
+    rules = source.kind == "SnapshotRule"
+    namespace = {"namespace": source.namespace} if source.namespace else {}
+    return {
+        "apiVersion": f"{GROUP}/v1" if rules else "v1",
+        "kind": source.kind,
+        "metadata": metadata | namespace,
+        "spec": spec,
+    }

@@ -1,0 +1,104 @@
+"""Which way into the cluster the settings choose, and what the cluster is called by it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.access.connect import in_cluster_client
+from shared.access.ways import Way, choose, find
+from shared.errors import SettingsError
+from shared.settings import Settings, load
+from shared.sources.file import RulesFile
+from tests.emulators.kube import Kube
+
+FILE, SECRET, NAME = "KUBE_CONFIG_FILE", "KUBE_CONFIG_SECRET", "CLUSTER_NAME"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    with Kube() as kube:
+        return kube.kubeconfig(tmp_path / "config", "of-the-kubeconfig")
+
+
+class Cloud:
+    """The ways of a cloud; `asked` is what was asked of it."""
+
+    def __init__(self, config: Path) -> None:
+        self.config, self.asked = config, list[str]()
+
+    def secret(self, name: str) -> Any:
+        self.asked.append(f"secret {name}")
+        return self.config.read_text
+
+    def managed(self, name: str) -> Way:
+        self.asked.append(f"cluster {name}")
+        return Way(lambda: f"way to {name}")
+
+
+@pytest.fixture
+def cloud(config: Path) -> Cloud:
+    return Cloud(config)
+
+
+@pytest.mark.parametrize(
+    ("environ", "asked"),
+    [
+        ({}, []),
+        ({NAME: "n"}, ["cluster n"]),
+        ({SECRET: "s"}, ["secret s"]),
+        ({SECRET: "s", NAME: "n"}, ["secret s"]),
+        ({FILE: "f"}, []),
+        ({FILE: "f", NAME: "n"}, []),
+    ],
+)
+def test_file_before_secret_before_name(
+    cloud: Cloud, environ: dict[str, str], asked: list[str]
+) -> None:
+    """The file, else the secret, else the cluster of the name; the others are not asked for."""
+    way = choose(load(Settings, environ), cloud.secret, cloud.managed)
+    assert asked == cloud.asked
+    assert (way.connect is in_cluster_client) == (environ == {})
+
+
+@pytest.mark.parametrize(
+    ("environ", "label"),
+    [
+        ({FILE: "the config"}, "of-the-kubeconfig"),
+        ({SECRET: "s"}, "of-the-kubeconfig"),
+        ({SECRET: "s", NAME: "n"}, ""),
+        ({SECRET: "s", "CLUSTER_ID": "i"}, ""),
+        ({FILE: "/no/such", NAME: "n"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_kubeconfigs_name_is_the_last_resort(
+    cloud: Cloud, config: Path, environ: dict[str, str], label: str
+) -> None:
+    """The kubeconfig is read for its cluster's name only where no setting tells one."""
+    values = {key: value.replace("the config", str(config)) for key, value in environ.items()}
+    _, name = find(load(Settings, values), None, None, cloud.secret, cloud.managed)
+    assert label == name
+
+
+def test_rules_from_a_file_need_no_cluster(cloud: Cloud) -> None:
+    """A given source is taken, and a name that is no cluster's is then only a label."""
+    source = RulesFile("rules.yaml")
+    found, _ = find(load(Settings, {NAME: "anything"}), source, None, cloud.secret, cloud.managed)
+    assert source is found
+    assert [] == cloud.asked
+
+
+def test_file_and_secret_are_refused_together() -> None:
+    """Two kubeconfigs may be of two clusters: neither is guessed."""
+    with pytest.raises(SettingsError, match="KUBE_CONFIG_FILE and KUBE_CONFIG_SECRET are both set"):
+        load(Settings, {FILE: "f", SECRET: "s"})
+
+
+@pytest.mark.parametrize("text", ["apiVersion: v1\nusers: s3cr3t", "s3cr3t" * 200, "a s3cr3t"])
+def test_the_secrets_contents_are_not_its_name(text: str) -> None:
+    """Where a platform puts the secret itself into the variable, it is refused and not shown."""
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, {SECRET: text})
+    assert "s3cr3t" not in str(caught.value)
+    assert "KUBE_CONFIG_SECRET=(not shown) cannot be used: the name of a sec" in str(caught.value)

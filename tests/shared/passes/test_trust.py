@@ -1,0 +1,370 @@
+"""Where rules come from: the cluster, the mirror behind it, and when neither is believed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.aws.wiring import build as build_aws
+from functions.gcp.wiring import build as build_gcp
+from shared.errors import ClusterError, SettingsError
+from shared.objects import Objects
+from shared.passes.run import run
+from shared.passes.trust import PATIENCE
+from shared.reports.schema import Report
+from shared.request import Request
+from shared.settings import Settings, load
+from tests.clock import NOON
+from tests.shared.builders import DAY, HOUR, hourly
+from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, shelf_in
+from tests.shared.fake_cloud import FakeCloud, FakeCluster
+from tests.shared.objects_builders import decode, volume
+from tests.shared.passes.test_run import World
+
+MINUTE = timedelta(minutes=1)
+READ = "demo/rules/read.json"
+
+
+def world(disks: int = 4) -> World:
+    """Make a world whose first disk has something to delete, after a first pass."""
+    made = World(disks)
+    old = hourly(4, NOON - 90 * DAY, DAY, disk=made.disks[0])
+    made.cloud.snapshots = {s.id: s for s in old}
+    return made
+
+
+def said(report: Report) -> str:
+    return " ".join(problem.message for problem in report.problems)
+
+
+def settle(made: World) -> None:
+    """Let what was begun complete, and become due again with something to delete."""
+    made.complete()
+    made.clock.advance(2 * HOUR)
+    old = hourly(2, made.clock.now() - 90 * DAY, DAY, disk=made.disks[0])
+    made.cloud.snapshots |= {s.id: s for s in old}
+
+
+class TestWriting:
+    def test_the_first_pass_writes_it(self) -> None:
+        """And the next ones leave it as it is, until a quarter of its age is over."""
+        made = world()
+        writes = []
+        for _ in range(8):
+            made.run()
+            writes.append(made.bucket.puts().count(MIRROR))
+            made.clock.advance(HOUR)
+        assert [1, 1, 1, 1, 1, 1, 2, 2] == writes
+
+    def test_it_is_written_where_rules_changed(self) -> None:
+        """And not where anything else did."""
+        made = world()
+        made.run()
+        made.cluster.items[0]["metadata"]["resourceVersion"] = "2"
+        made.cluster.items[0]["status"] = {"conditions": []}
+        made.run()
+        assert 1 == made.bucket.puts().count(MIRROR)
+        made.cluster.items[0]["spec"]["deltas"] = "PT2H P1D"
+        made.run()
+        assert 2 == made.bucket.puts().count(MIRROR)
+
+    def test_another_pass_that_wrote_it_is_no_error(self) -> None:
+        """The conditional write fails, and that is all."""
+        made = world()
+        put = made.bucket.put
+
+        def raced(name: str, data: bytes, expected: str | None) -> str:
+            if name == MIRROR and expected == "":
+                put(name, b'{"kind": "List", "items": []}', None)
+            return put(name, data, expected)
+
+        made.bucket.put = raced  # type: ignore[method-assign]
+        assert 4 == made.run().report.summary.created
+
+    def test_a_file_of_rules_never_becomes_the_mirror(self) -> None:
+        """Nor does the mirror stand in for one."""
+        made = world()
+        made.cluster.live = False
+        made.run()
+        assert MIRROR not in made.bucket.objects
+        made.cluster.error = "no such file"
+        with pytest.raises(ClusterError, match=r"^no such file$"):
+            made.run()
+
+
+class TestStandIn:
+    def test_snapshots_go_on_and_nothing_goes(self) -> None:
+        """For weeks if need be, with how old it is in every report."""
+        made = world()
+        made.run()
+        made.cluster.error = "connection refused"
+        for hours in range(6, 24 * 20, 6):
+            made.clock.advance(6 * HOUR)
+            made.complete()
+            report = made.run().report
+            assert (4, 0) == (report.summary.created, report.summary.deleted)
+            assert report.mirror_in_use
+            assert hours * 3600 == report.mirror_age
+        assert "19 d 18 h old" in said(report)
+        assert "connection refused" in said(report)
+        assert {"rules-not-current"} == {hold.cause for hold in report.holds}
+        made.cluster.error = ""
+        made.clock.advance(HOUR)
+        assert made.run().report.summary.deleted
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda data: data[: len(data) // 2],
+            lambda data: b"",
+            lambda data: b'{"kind": "List", "items": [{"kind": "Pod", "metadata": {}}]}',
+            None,
+        ],
+    )
+    def test_without_either_the_pass_fails(self, spoil: Callable[[bytes], bytes] | None) -> None:
+        """Both texts are there, and nothing was touched."""
+        made = world()
+        made.run()
+        before = dict(made.cloud.snapshots)
+        if spoil:
+            made.bucket.put(MIRROR, spoil(made.bucket.objects[MIRROR][0]), None)
+        else:
+            del made.bucket.objects[MIRROR]
+        data = made.bucket.objects.get(MIRROR)
+        made.cluster.error = "connection refused"
+        made.clock.advance(HOUR)
+        with pytest.raises(ClusterError, match=r"connection refused; and .*rules\.json"):
+            made.run()
+        assert before == made.cloud.snapshots
+        assert data == made.bucket.objects.get(MIRROR)
+
+    def test_a_torn_mirror_is_left_to_people_while_the_cluster_is_there(self) -> None:
+        """Snapshots are taken, nothing is deleted, and the file stays as evidence."""
+        made = world()
+        made.bucket.put(MIRROR, b"{torn", None)
+        report = made.run().report
+        assert (4, 0) == (report.summary.created, report.summary.deleted)
+        assert "could not be compared" in said(report)
+        assert b"{torn" == made.bucket.objects[MIRROR][0]
+
+    def test_a_mirror_that_cannot_be_written_is_a_problem(self) -> None:
+        """The rules are the cluster's own, and deletions go on."""
+        made = world()
+        made.bucket.trouble = lambda call, name: "before" if (call, name) == ("put", MIRROR) else ""
+        report = made.run().report
+        assert report.summary.deleted
+        assert "could not be written" in said(report)
+
+
+class TestHalfLost:
+    def lose(self, made: World, count: int) -> None:
+        made.cluster.items = made.cluster.items[count:]
+
+    def test_more_than_half_is_not_believed_at_once(self) -> None:
+        """Nothing is deleted and the mirror stays, until fifteen minutes later it is the same."""
+        made = world()
+        made.run()
+        settle(made)
+        mirror = made.bucket.objects[MIRROR][0]
+        made.cluster.items = made.cluster.items[:1]
+        for _ in range(3):
+            report = made.run().report
+            assert 0 == report.summary.deleted
+            assert "lost 3 of 4 rules" in said(report)
+            assert mirror == made.bucket.objects[MIRROR][0]
+            made.clock.advance(5 * MINUTE)
+        report = made.run().report
+        assert report.summary.deleted
+        assert "lost" not in said(report)
+        assert mirror != made.bucket.objects[MIRROR][0]
+
+    def test_half_is_believed(self) -> None:
+        """People do remove rules."""
+        made = world()
+        made.run()
+        self.lose(made, 2)
+        assert "lost" not in said(made.run().report)
+
+    def test_a_missing_crd_is_not_believed(self) -> None:
+        """Though the rules that it took along are less than half."""
+        made = world(1)
+        claims = [volume(f"pv-{n}", f"vol-{n:017x}", deltas="PT1H P1D") for n in range(50, 55)]
+        made.cluster.items += tuple(claims)
+        made.run()
+        self.lose(made, 1)
+        read = made.cluster.read
+
+        def without_crd() -> Objects:
+            objects = read()
+            objects.no_crd = True
+            return objects
+
+        made.cluster.read = without_crd  # type: ignore[method-assign]
+        assert "knows no SnapshotRules any more" in said(made.run().report)
+
+    def test_rules_that_were_mangled_are_not_lost(self) -> None:
+        """They are problems, with holds of their own."""
+        made = world()
+        made.run()
+        for item in made.cluster.items:
+            item["spec"]["deltas"] = "PT1H P1X"
+        assert "lost" not in said(made.run().report)
+
+    def test_another_loss_is_waited_for_anew(self) -> None:
+        """The clock begins again where something else is missing."""
+        made = world(9)
+        made.run()
+        self.lose(made, 6)
+        made.run()
+        made.clock.advance(10 * MINUTE)
+        self.lose(made, 1)
+        made.run()
+        made.clock.advance(10 * MINUTE)
+        assert "lost 7 of 9" in said(made.run().report)
+        made.clock.advance(5 * MINUTE)
+        assert "lost" not in said(made.run().report)
+
+    def test_a_loss_of_last_week_says_nothing_of_todays(self) -> None:
+        """What came back in between was not gone all the time."""
+        made = world()
+        made.run()
+        everything = made.cluster.items
+        made.cluster.items = everything[:1]
+        made.run()
+        made.cluster.items = everything
+        for _ in range(3):
+            made.clock.advance(HOUR)
+            made.run()
+        made.cluster.items = everything[:1]
+        assert "lost 3 of 4" in said(made.run().report)
+
+    def test_plans_do_not_count(self) -> None:
+        """Looking twice makes nothing true."""
+        made = world()
+        made.run()
+        made.cluster.items = made.cluster.items[:1]
+        made.run(mode="plan")
+        made.clock.advance(PATIENCE)
+        assert "lost 3 of 4" in said(made.run().report)
+        made.clock.advance(PATIENCE)
+        assert "lost" not in said(made.run(mode="plan").report)
+        assert 4 == len(shelf_in(made.bucket).mirror.read().rules)
+
+    @pytest.mark.parametrize("trouble", ["before", "after"])
+    def test_a_bucket_that_fails_meanwhile_deletes_nothing(self, trouble: Trouble) -> None:
+        """What cannot be remembered is not believed."""
+        made = world()
+        made.run()
+        settle(made)
+        made.cluster.items = made.cluster.items[:1]
+        made.bucket.trouble = lambda call, name: trouble if name == READ else ""
+        for _ in range(4):
+            assert 0 == made.run().report.summary.deleted
+            made.clock.advance(PATIENCE)
+
+
+class TestMirrorOnly:
+    def published(self, made: World) -> World:
+        """Let a CronJob publish the mirror that is the only source."""
+        mirror = shelf_in(made.bucket).mirror
+        made.bucket.put(MIRROR, mirror.encode(decode(*made.cluster.items)), None)
+        return made
+
+    def report(self, made: World, **values: Any) -> Report:
+        ports = made.ports
+        assert ports.shelf
+        settings = Settings(rules_from="mirror", mirror_url="file:///rules.json", **values)
+        return run(Request(), settings, ports._replace(source=ports.shelf.mirror)).report
+
+    def test_deletes_while_it_is_fresh(self) -> None:
+        """It is then as good as the cluster."""
+        made = self.published(world())
+        report = self.report(made)
+        assert report.summary.deleted
+        assert (False, 0) == (report.mirror_in_use, report.mirror_age)
+
+    @pytest.mark.parametrize(("age", "deletes"), [(DAY, True), (DAY + MINUTE, False)])
+    def test_deletes_nothing_by_a_stale_one(self, age: timedelta, deletes: bool) -> None:
+        """Its CronJob has stopped; snapshots go on, and the problem says how old it is."""
+        made = self.published(world())
+        made.clock.advance(age)
+        report = self.report(made)
+        assert 4 == report.summary.created
+        assert deletes == bool(report.summary.deleted)
+        assert deletes != ("MIRROR_MAX_AGE" in said(report))
+
+    @pytest.mark.parametrize("build", [build_aws, build_gcp])
+    def test_reads_no_kubeconfig(self, build: Any, tmp_path: Path) -> None:
+        """The setting may name a file that is not there."""
+        (tmp_path / "rules.json").write_text('{"kind": "List", "items": []}')
+        environ = {
+            "RULES_FROM": "mirror",
+            "MIRROR_URL": f"file://{tmp_path}/rules.json",
+            "KUBE_CONFIG_FILE": "/no/such/kubeconfig",
+            "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": "http://127.0.0.1:1",
+            "AWS_REGION": "eu-west-1",
+        }
+        settings, ports = build(environ, None)
+        assert "completed" == run(Request(mode="plan"), settings, ports).report.outcome
+        assert [True] == [check.ok for check in ports.source.check()]
+
+
+@pytest.mark.parametrize(
+    ("build", "url", "would_do"), [(build_aws, "gs", "s3://"), (build_gcp, "s3", "gs://")]
+)
+def test_another_clouds_bucket_is_refused(build: Any, url: str, would_do: str) -> None:
+    """At the start, with what would be right."""
+    environ = {"MIRROR_URL": f"{url}://bucket/rules.json", "CLUSTER_ID": "demo",
+               "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": "http://127.0.0.1:1"}  # fmt: skip
+    with pytest.raises(SettingsError, match=would_do):
+        build(environ, FakeCluster())
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"RULES_FROM": "mirror"}, "RULES_FROM=mirror needs MIRROR_URL"),
+        ({"RULES_FROM": "bucket"}, "cluster or mirror would do"),
+        ({"PING_URL": "https://example.com"}, "PING_URL needs MIRROR_URL"),
+        ({"PING_URL": "example.com"}, r"PING_URL=\(not shown\).*https://example.com/ping"),
+        ({"MIRROR_URL": "bucket/rules.json"}, "s3://bucket/name.json"),
+        ({"MIRROR_URL": "s3://bucket"}, "s3://bucket/name.json"),
+        ({"MIRROR_URL": "s3://bucket/folder/"}, "s3://bucket/name.json"),
+        ({"MIRROR_URL": "file://relative.json"}, "file:///path/name.json"),
+        ({"MIRROR_MAX_AGE": "PT1M"}, "PT10M to P31D would do"),
+        ({"PASS_DEADLINE": "PT2H"}, "PT1M to PT55M would do"),
+        ({"MAX_EXPIRE": "-1"}, "a number from 0 to 10000 would do"),
+        ({"MAX_EXPIRE": "many"}, "a number from 0 to 10000 would do"),
+        ({"ORPHANS": "delete"}, "keep or expire would do"),
+        ({"ORPHAN_GRACE": "a month"}, "ISO 8601"),
+    ],
+)
+def test_wrong_settings_say_what_would_do(environ: dict[str, str], said: str) -> None:
+    """Each at the start of the first pass."""
+    with pytest.raises(SettingsError, match=said):
+        load(Settings, environ)
+
+
+def test_settings_are_read() -> None:
+    """In any case where they are words."""
+    environ = {
+        "RULES_FROM": "Mirror",
+        "MIRROR_URL": "s3://bucket/demo/rules.json.gz",
+        "MIRROR_MAX_AGE": "PT1H",
+        "PASS_DEADLINE": "PT5M",
+        "MAX_EXPIRE": "50",
+        "ORPHANS": "EXPIRE",
+        "ORPHAN_GRACE": "PT0S",
+    }
+    found = load(Settings, environ)
+    assert ("mirror", "expire", 50) == (found.rules_from, found.orphans, found.max_expire)
+    assert (HOUR, 5 * MINUTE) == (found.mirror_max_age, found.pass_deadline)
+    assert timedelta(0) == found.orphan_grace
+
+
+def test_the_bucket_and_the_cloud_are_fakes_of_one_time() -> None:
+    """A guard of these tests: they measure ages that passes see."""
+    cloud = FakeCloud()
+    assert FakeBucket(cloud.clock).clock is cloud.clock  # type: ignore[arg-type]

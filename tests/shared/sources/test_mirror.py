@@ -1,0 +1,176 @@
+"""The mirror: what it holds, what is read of it, and when it is written."""
+
+import gzip
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.access.connect import kubeconfig_client
+from shared.errors import ClusterError
+from shared.objects import Objects
+from shared.sources.cluster import Cluster
+from shared.sources.mirror import Mirror
+from tests.emulators.kube import Kube
+from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, shelf_in
+from tests.shared.objects_builders import (
+    claim,
+    clusters,
+    decode,
+    rules_of,
+    snapshot_rule,
+    uid,
+    volume,
+    with_spec,
+)
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def mirror(bucket: FakeBucket | None = None) -> Mirror:
+    return shelf_in(bucket or FakeBucket()).mirror
+
+
+def reread(objects: Objects) -> Objects:
+    bucket = FakeBucket()
+    bucket.put(MIRROR, mirror().encode(objects), None)
+    return mirror(bucket).read()
+
+
+def rules(objects: Objects) -> list[Any]:
+    found = rules_of(objects)
+    return [found.rules, [(p.severity, p.source, p.disk, p.rule) for p in found.problems],
+            found.skipped]  # fmt: skip
+
+
+ITEMS = [
+    volume(deltas="PT1H P1D", labels={"topology.kubernetes.io/zone": "eu-west-1a", "team": "a"}),
+    claim(deltas="PT1H P2D"),
+    snapshot_rule(deltas="P1D P7D", persistentVolumeClaim="data"),
+    snapshot_rule("mangled", deltas=["P1D"], persistentVolumeClaim="data"),
+    with_spec("nonsense", "broken"),
+    claim("unbound", volume="", deltas="PT1H P1D"),
+    {"kind": "PersistentVolumeClaim", "metadata": {"name": "odd", "namespace": "shop"}, "spec": 5},
+    {"kind": "PersistentVolume", "metadata": {"name": "pv-odd"}, "spec": {"csi": "x"}},
+]
+
+
+def test_gives_the_same_rules_and_problems() -> None:
+    """What is read of the mirror is what was read of the cluster, malformed objects too."""
+    objects = decode(*ITEMS)
+    assert rules(objects) == rules(reread(objects))
+
+
+@given(clusters(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_gives_the_same_rules_of_any_cluster(found: Any, data: st.DataObject) -> None:
+    """Whatever claims, volumes and rules say of each other; and written twice it is the same."""
+    items, _ = found
+    objects = decode(*items)
+    again = reread(objects)
+    assert rules(objects) == rules(again)
+    assert mirror().encode(objects) == mirror().encode(again)
+
+
+def test_holds_only_what_is_read() -> None:
+    """No other annotation, label or field leaves the cluster."""
+    item = volume(deltas="PT1H P1D", labels={"topology.kubernetes.io/zone": "z", "team": "secret"})
+    item["metadata"]["annotations"][LAST_APPLIED] = "secret"
+    item["metadata"]["resourceVersion"] = "secret"
+    item["status"] = {"phase": "secret"}
+    item["spec"]["csi"]["volumeAttributes"] = {"key": "secret"}
+    rule = snapshot_rule(deltas="P1D P7D", persistentVolumeClaim="data", notes="secret")
+    text = mirror().encode(decode(item, rule))
+    assert b"secret" not in text
+    found = json.loads(text)
+    assert ("v1", "List") == (found["apiVersion"], found["kind"])
+    assert [KEY] == list(found["items"][0]["metadata"]["annotations"])
+
+
+def test_holds_what_restore_reads() -> None:
+    """Size, class and modes of claims and volumes, whatever shape they have."""
+    item = claim(deltas="PT1H P1D")
+    item["spec"] |= {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "10Gi"}},
+        "storageClassName": "gp3",
+        "volumeMode": "Filesystem",
+    }
+    held = json.loads(mirror().encode(decode(item)))["items"][0]
+    assert item["spec"] == held["spec"]
+    assert uid("shop", "data") == held["metadata"]["uid"]
+
+
+def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
+    """`.gz` writes gzip; what is read may be either, whatever it is called."""
+    bucket = FakeBucket()
+    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", KEY)
+    data = packed.encode(decode(*ITEMS))
+    packed.renew(data, None, msgspec.UNSET)  # type: ignore[arg-type]
+    assert data == gzip.decompress(bucket.objects["rules.json.gz"][0])
+    for name in ("rules.json", "rules.json.gz"):
+        for stored in (data, gzip.compress(data)):
+            bucket.put(name, stored, None)
+            read = Mirror(bucket, name, f"s3://bucket/{name}", KEY).read()
+            assert rules(decode(*ITEMS)) == rules(read)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"kind": "List", "items": [', "not JSON"),
+        (gzip.compress(b'{"items": []}', mtime=0)[:-9], "torn"),
+        (b"\x1f\x8bnonsense", "torn"),
+        (b"<html>log in</html>", "not JSON"),
+        (b'{"kind": "ConfigMap"}', "not a List"),
+        (b'{"kind": "List", "items": [{"kind": "Secret", "metadata": {}}]}', "other things"),
+        (gzip.compress(b" " * 401_000_000, 1, mtime=0), "too large"),
+    ],
+)
+def test_a_torn_or_foreign_one_is_an_error(data: bytes, why: str) -> None:
+    """It is never taken for a cluster without rules."""
+    bucket = FakeBucket()
+    bucket.put(MIRROR, data, None)
+    with pytest.raises(ClusterError, match=why):
+        mirror(bucket).read()
+
+
+def test_an_empty_list_is_an_empty_cluster() -> None:
+    """As kubectl prints one that has neither volumes nor claims."""
+    bucket = FakeBucket()
+    bucket.put(MIRROR, b'{"kind": "List", "items": []}', None)
+    assert 0 == mirror(bucket).read().count()
+
+
+def test_a_missing_one_says_who_writes_it() -> None:
+    """Neither a pass nor a CronJob has yet."""
+    with pytest.raises(ClusterError, match="CronJob"):
+        mirror().read()
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
+def test_reads_what_kubectl_prints(tmp_path: Path) -> None:
+    """The real kubectl against an API gives the rules that the function reads there itself."""
+    with Kube(tls=True) as kube:
+        kube.load(Path("examples/demo-cluster.yaml"))
+        config = kube.kubeconfig(tmp_path / "kubeconfig")
+        names = "pv,pvc,snapshotrules.k8s-snapshots.elsdoerfer.com"
+        done = subprocess.run(
+            ["kubectl", "--kubeconfig", str(config), "get", names, "-A", "-o", "json"],
+            capture_output=True, check=False, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin:"
+                                                   "/usr/local/bin"},
+        )  # fmt: skip
+        assert b"" == done.stderr
+        bucket = FakeBucket()
+        bucket.put(MIRROR, done.stdout, None)
+        live = Cluster(lambda: kubeconfig_client(str(config))).read()
+    assert rules(live) == rules(mirror(bucket).read())
+    assert rules(live)[0]
