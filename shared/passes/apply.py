@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from shared.errors import NextPass, ProviderError, StopCreating, Unanswered
+from shared.errors import NextPass, ProviderError, Refused, StopCreating, Unanswered
 from shared.model import Disk, Snapshot
 from shared.planning.actions import Create, Delete, Plan
 from shared.ports import Clock, Provider
