@@ -15,8 +15,8 @@ from functions.aws import wiring as aws
 from functions.gcp import wiring as gcp
 from shared.model import Disk
 from shared.objects import Metadata, Objects, SnapshotRule
-from shared.passes.run import Ports
 from shared.passes.run import run as run_pass
+from shared.passes.world import Ports
 from shared.planning.labels import snapshot_name
 from shared.ports import Check
 from shared.request import Request

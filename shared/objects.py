@@ -3,24 +3,19 @@
 Objects are decoded one by one, so that a malformed one is one problem and never fails a page.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from shared.errors import ClusterError
 from shared.model import Problem, Source
 from shared.text import shorten
-
-T = TypeVar("T")
+from shared.tolerant_json import decode
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
-#: Nothing that is read is nested deeper; the decoder itself gives up at about a thousand levels,
-#: where an API server takes ten thousand.
-DEPTH = 100
 #: What msgspec raises for bytes of any kind.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -225,24 +220,6 @@ def decode_list(data: bytes, read_from: str) -> Objects:
     return objects
 
 
-def decode(data: bytes, kind: type[T]) -> T:
-    """Decode JSON, whatever one object in it is like.
-
-    What is nested too deeply becomes null, and half of a surrogate pair U+FFFD, as in Go.
-    """
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except RecursionError:
-        return msgspec.json.decode(_flatten(data), type=kind)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        mended = _PAIR.sub(lambda m: m[0] if m[1] is None else b"\\ufffd", data)
-        if mended == data:
-            raise
-        return decode(mended, kind)
-
-
 def _kind(item: msgspec.Raw, objects: Objects) -> str:
     try:
         kind = msgspec.json.decode(item, type=_Loose).kind
@@ -269,24 +246,3 @@ def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Proble
         value="",
         message=f"cannot be read: {shorten(problem)}",
     )
-
-
-#: An escape in a JSON string: a surrogate pair or any other, and as a group half of a pair.
-_PAIR = re.compile(
-    rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
-)
-
-
-def _flatten(body: bytes) -> bytes:
-    """Put null in place of what is nested too deeply."""
-    kept, start, depth = [], 0, 0
-    for token in re.finditer(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', body, re.DOTALL):
-        if token[0] in (b"[", b"{"):
-            depth += 1
-            if depth == DEPTH:
-                kept += [body[start : token.start()], b"null"]
-        elif token[0] in (b"]", b"}"):
-            if depth == DEPTH:
-                start = token.end()
-            depth -= 1
-    return b"".join([*kept, body[start:]])

@@ -1,8 +1,7 @@
-"""What the environment configures: read once, typed, refused at start where it is wrong."""
+"""What the environment configures: typed, and refused at start where it is wrong."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,8 +11,6 @@ from msgspec import Meta
 from shared.errors import SettingsError
 from shared.planning.labels import KEEP
 from shared.text import shorten
-
-S = TypeVar("S", bound="Settings")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,27 +213,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "PING_URL needs MIRROR_URL: beside the mirror is remembered what was begun. "
                 "HEARTBEAT_URL works without"
             )
+        self._check_spans()
+        self._check_zone()
+        self._check_time_format()
+
+    def _check_spans(self) -> None:
         for name, (shortest, longest) in _SPANS.items():
             span = getattr(self, name.lower())
             least, most = parse_duration(shortest), parse_duration(longest)
             if not least <= span <= most:
                 would_do = f"{shortest} to {longest} would do"
-                raise _wrong(name, duration_isoformat(span), would_do)
+                raise wrong(name, duration_isoformat(span), would_do)
+
+    def _check_zone(self) -> None:
         try:
             # A system without time zones still knows UTC, which functions run in.
             if self.tz != "UTC":
                 ZoneInfo(self.tz)
         except (KeyError, ValueError, OSError, RecursionError) as error:
-            raise _wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
+            raise wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
+
+    def _check_time_format(self) -> None:
+        """Names that repeat would be refused by Google, and tell nothing on AWS."""
         sample = datetime(2026, 12, 31, 23, 58, 59, tzinfo=UTC)
         spans = (timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
         try:
             times = {(sample + span).strftime(self.snapshot_datetime_format) for span in spans}
         except ValueError:
             times = set()
-        # Names that repeat would be refused by Google, and tell nothing on AWS.
         if len(times) < len(spans) or any(len(time) > 32 for time in times):
-            raise _wrong(
+            raise wrong(
                 "SNAPSHOT_DATETIME_FORMAT",
                 self.snapshot_datetime_format,
                 "a strftime format of up to 32 characters, to the minute at least, such as "
@@ -244,63 +250,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-def load(kind: type[S], environ: Mapping[str, str]) -> S:
-    """Read settings from the environment; empty variables count as unset.
-
-    Raises:
-        SettingsError: with the variable's name, its value and what would do.
-    """
-    values: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind):
-        name = field.name.upper()
-        text = environ.get(name, "").strip()
-        if name == "TZ" and text.startswith(":"):
-            text = ""  # Lambda's own, `:UTC` or `:/etc/localtime`
-        if text:
-            values[field.name] = _convert(name, text, field.type)
-    settings = kind(**values)
-    settings.checked()
-    return settings
-
-
-def describe(kind: type[Settings]) -> list[tuple[str, str, str]]:
-    """List variable, default and description of each setting, for the documents."""
-    hints = get_type_hints(kind, include_extras=True)
-    rows = []
-    for field in msgspec.structs.fields(kind):
-        meta = next(m for m in get_args(hints[field.name]) if isinstance(m, Meta))
-        default = field.default
-        if isinstance(default, bool):
-            default = str(default).lower()
-        elif isinstance(default, timedelta):
-            default = duration_isoformat(default)
-        rows.append((field.name.upper(), str(default or ""), meta.description or ""))
-    return rows
-
-
-def _convert(name: str, text: str, kind: Any) -> Any:
-    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    raw: Any = text
-    if get_origin(bare) is tuple:
-        raw = [word.strip() for word in text.split(",") if word.strip()]
-    elif get_origin(bare) is Literal:
-        raw = next((word for word in get_args(bare) if word.lower() == text.lower()), text)
-    try:
-        return msgspec.convert(raw, kind, strict=False)
-    except UnicodeError:
-        raise _wrong(name, text, "text in UTF-8 would do") from None
-    except msgspec.ValidationError as error:
-        would_do = _WOULD_DO.get(name) or _WOULD_DO.get(bare) or _example(kind) or str(error)
-        raise _wrong(name, text, would_do) from None
-
-
-def _example(kind: Any) -> str:
-    """Give what a field, or an entry of a list, would take: its first example."""
-    found = [m.examples[0] for m in get_args(kind) if isinstance(m, Meta) and m.examples]
-    return f"one such as {found[0]} would do" if found else ""
-
-
-def _wrong(name: str, value: object, would_do: str) -> SettingsError:
+def wrong(name: str, value: object, would_do: str) -> SettingsError:
+    """Say that a variable's value cannot be used, and what would do; secrets are not shown."""
     shown = "(not shown)" if name.endswith(("_URL", "_SECRET")) else repr(shorten(value, 60))
     return SettingsError(f"{name}={shown} cannot be used: {would_do}")
 
@@ -311,20 +262,4 @@ _SPANS = {
     "MIRROR_MAX_AGE": ("PT10M", "P31D"),
     "PASS_DEADLINE": ("PT1M", "PT55M"),
     "ORPHAN_GRACE": ("PT0S", "P3650D"),
-}
-_KEY = "a letter, then up to 62 lowercase letters, digits, - and _ would do"
-_WOULD_DO: dict[Any, str] = {
-    "HEARTBEAT_URL": "a URL such as https://example.com/ping would do",
-    "PING_URL": "a URL such as https://example.com/ping would do",
-    "MIRROR_URL": "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json would do",
-    "MAX_EXPIRE": "a number from 0 to 10000 would do",
-    "RULES_FROM": "cluster or mirror would do",
-    "ORPHANS": "keep or expire would do",
-    "KEEP_LABEL": _KEY,
-    "KUBE_CONFIG_SECRET": "the name of a secret that holds a kubeconfig would do, not what it "
-    "holds",
-    "SNAPSHOT_AUTHOR_LABEL_KEY": _KEY,
-    bool: "true or false would do",
-    timedelta: "an ISO 8601 duration such as PT5M would do",
-    Literal["DEBUG", "INFO", "WARNING", "ERROR"]: "DEBUG, INFO, WARNING or ERROR would do",
 }

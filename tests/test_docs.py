@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.main import parser
+from shared.cli.arguments import parser
 from tools.docs import ROOT, documents
 
 PAGES = sorted(

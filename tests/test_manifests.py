@@ -17,7 +17,8 @@ from shared.objects import GROUP
 from shared.ports import Volumes
 from shared.request import Mode, parse_request
 from shared.retention.deltas import parse
-from shared.rules.read import TARGETS, Options, read_rules
+from shared.rules.read import Options, read_rules
+from shared.rules.targets import TARGETS
 from shared.sources.cluster import Cluster
 from shared.sources.file import RulesFile
 from tests.emulators.kube import Kube

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
+import shared.cli.arguments
 import shared.cli.main
-from functions.aws.wiring import AWSSettings
-from functions.gcp.wiring import GCPSettings
+from functions.aws.settings import AWSSettings
+from functions.gcp.settings import GCPSettings
+from shared.environment import describe, load
 from shared.errors import SettingsError
 from shared.planning.labels import CLUSTER
-from shared.settings import describe, load
 from tests.clock import VirtualClock
 from tests.emulators.ec2 import EC2
 from tests.emulators.gce import GCE
@@ -480,7 +481,7 @@ def commands(start: str) -> list[list[str]]:
 
 def test_commands_of_the_command_line_are_understood() -> None:
     """Each `python -m functions.…` of the document is one that the parser takes."""
-    parser = shared.cli.main.parser("migrating")
+    parser = shared.cli.arguments.parser("migrating")
     (known,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     asked = commands("python -m functions.")
     assert len(asked) >= 4

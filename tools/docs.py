@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from functions.aws.wiring import AWSSettings
-from functions.gcp.wiring import GCPSettings
+from functions.aws.settings import AWSSettings
+from functions.gcp.settings import GCPSettings
+from shared.environment import describe
 from shared.reports import schema as report
-from shared.settings import Settings, describe
+from shared.settings import Settings
 from tools import hcl
 
 ROOT = Path(__file__).parent.parent

@@ -1,11 +1,12 @@
-"""How Compute Engine is called: what is tried again, and what an error means for the pass.
+"""How Compute Engine is called: its clients, what is tried again, and what an error means.
 
 google-cloud-compute retries lists on 503 only, waits up to 600 s, and lets a dropped connection
 surface as an exception of `requests`: time-outs and retries are set here, for every call.
 """
 
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,10 +21,38 @@ from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
 
 #: Seconds that one request may take.
 REQUEST = 20.0
+#: Seconds that a call is tried again for.
+PATIENCE = 20.0
 _UNAVAILABLE = (500, 502, 503, 504)
 #: Raised where the answer is not Compute Engine's. A proxy's page with status 200 does not parse;
 #: other JSON than an object has no keys to read.
 _NO_ANSWER = (requests.RequestException, ParseError, ValueError, AttributeError)
+
+
+class ComputeClients:
+    """Compute Engine's clients, each made when it is first asked for; any thread may ask.
+
+    `make` makes a client of compute_v1 by its class's name; it is called once for each. `how` goes
+    with every call of theirs: its retries, for `patience` seconds in all, and its time-out.
+    """
+
+    def __init__(self, make: Callable[[str], Any], patience: float = PATIENCE) -> None:
+        self.how: dict[str, Any] = {"retry": retry(patience), "timeout": REQUEST}
+        self._make = make
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def of(self, kind: str) -> Any:
+        """Give the client of this class's name."""
+        with self._lock:
+            if kind not in self._made:
+                self._made[kind] = self._make(kind)
+            return self._made[kind]
+
+    @property
+    def snapshots(self) -> Any:
+        """The client for snapshots."""
+        return self.of("SnapshotsClient")
 
 
 def retry(patience: float) -> Retry:

@@ -1,20 +1,28 @@
-"""What Compute Engine lists, as the core has it. Pure."""
+"""What Compute Engine lists, as the core has it."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from shared.errors import UnknownDisk
+from functions.gcp.calls import ComputeClients, must_be, sorted_errors
+from shared.errors import ProviderError
 from shared.model import Disk, Snapshot, State
+from shared.planning.labels import Labels
+from shared.ports import Listing
 from shared.text import shorten
 
+#: Compute Engine's largest page ("Method: snapshots.list", maxResults).
+PAGE = 500
+#: Projects listed at once.
+PARALLEL = 8
+
+#: The status of a snapshot that is being deleted: it is no backup, and nothing waits for it.
+GOING = "DELETING"
 _STATES: dict[str, State] = {"READY": "completed", "FAILED": "failed"}
-
-
-#: What stands in the descriptions of those who manage snapshots by themselves.
-_MANAGERS = {"velero.io/": "Velero", "csi.storage.gke.io": "a VolumeSnapshot"}
 
 
 class _Description(msgspec.Struct):
@@ -23,15 +31,49 @@ class _Description(msgspec.Struct):
     deltas: str = ""
 
 
-def place(disk: Disk, scopes: Collection[str], why: str) -> Disk | UnknownDisk:
-    """Place a disk where the only one of its name is; `why` says what kept from looking."""
-    name = disk.name.removeprefix("disks/")
-    if len(scopes) == 1:
-        return Disk(disk.provider, disk.scope, f"{next(iter(scopes))}/{disk.name}")
-    if scopes:
-        said = f"the project has several disks of this name: {', '.join(sorted(scopes))}"
-        return UnknownDisk("zone", name, said)
-    return UnknownDisk("zone", name, why or f"project {disk.scope} has no disk of this name")
+def list_projects(
+    clients: ComputeClients, labels: Labels, projects: Collection[str]
+) -> list[Listing]:
+    """List our snapshots in each project, several projects at once."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(pool.map(partial(list_project, clients, labels), projects))
+
+
+def list_project(clients: ComputeClients, labels: Labels, project: str) -> Listing:
+    """List a project; a page that says that something is missing makes it incomplete."""
+    found: list[tuple[Snapshot, int]] = []
+    missing: list[str] = []
+    query = query_of(labels, project)
+    try:
+        with sorted_errors():
+            for raw in pages(clients, query, missing):
+                found += [snapshot_of(project, i) for i in raw.items if i.status != GOING]
+    except ProviderError as error:
+        missing.append(str(error))
+    return Listing(project, tuple(by_generation(found)), not missing, "; ".join(missing[:3]))
+
+
+def query_of(labels: Labels, project: str) -> dict[str, Any]:
+    """Ask for the snapshots of a project that have our author label."""
+    author = f"labels.{labels.author_key}={labels.encoding.value(labels.author)}"
+    return {"project": project, "filter": author, "max_results": PAGE}
+
+
+def pages(
+    clients: ComputeClients, query: Mapping[str, Any], missing: MutableSequence[str]
+) -> Iterable[Any]:
+    """Give the pages of a list of snapshots; `missing` collects what they say they lack."""
+    for page in clients.snapshots.list(request=query, **clients.how).pages:
+        raw = type(page).pb(page)
+        must_be("compute#snapshotList", raw)
+        missing.extend(warned(raw.warning))
+        yield raw
+
+
+def get(clients: ComputeClients, project: str, name: str) -> Any:
+    """Get one snapshot, as Compute Engine has it."""
+    request = {"project": project, "snapshot": name}
+    return clients.snapshots.get(request=request, **clients.how)
 
 
 def disk_of(project: str, url: str) -> Disk:
@@ -67,20 +109,6 @@ def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
         size=item.disk_size_gb,
     )
     return snapshot, item.source_disk_id
-
-
-def manager_of(item: Any) -> str:
-    """Tell who else made a snapshot and deletes it.
-
-    Google names resource policies; the CSI driver and Velero name themselves in the description.
-    """
-    policy = item.source_snapshot_schedule_policy.rpartition("/")[2]
-    if policy or item.auto_created:
-        return f"the snapshot schedule {policy or '(unnamed)'}"
-    for word, name in _MANAGERS.items():
-        if word in item.description:
-            return name
-    return ""
 
 
 def by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:

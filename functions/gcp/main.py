@@ -9,14 +9,19 @@ import flask
 import functions_framework
 
 from functions.gcp import logs
-from functions.gcp.wiring import GCPSettings, build
+from functions.gcp.settings import GCPSettings
+from functions.gcp.wiring import build
 from shared.errors import PassError, RequestError
-from shared.passes.run import Ports, run
+from shared.passes.run import run
+from shared.passes.world import Ports
 from shared.reports import metrics
 from shared.reports.schema import to_builtins
-from shared.request import parse_request
+from shared.request import Request, parse_request
 
 log = logging.getLogger("functions.gcp")
+
+#: What Flask takes as an answer: the body, the status and the headers.
+Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 
 @cache
@@ -28,7 +33,7 @@ def _installation() -> tuple[GCPSettings, Ports]:
 
 
 @functions_framework.http
-def reconcile(request: flask.Request) -> tuple[dict[str, Any], int, dict[str, str]]:
+def reconcile(request: flask.Request) -> Answer:
     """Run one pass: POST with the same request as the Lambda's; an empty body is a reconcile.
 
     Returns:
@@ -42,23 +47,16 @@ def reconcile(request: flask.Request) -> tuple[dict[str, Any], int, dict[str, st
     try:
         asked = parse_request(_payload(request))
     except RequestError as error:
-        log.error("bad request: %s", error)
-        return {"error": str(error)}, 400, {}
+        return _bad(error)
     cluster = ""
     try:
         settings, ports = _installation()
         cluster = ports.labels.cluster
         outcome = run(asked, settings, ports)
+    except RequestError as error:  # it could not be told before the rules were read
+        return _bad(error)
     except Exception as error:
-        if isinstance(error, RequestError):  # it could not be told before the rules were read
-            log.error("bad request: %s", error)
-            return {"error": str(error)}, 400, {}
-        expected = isinstance(error, PassError)
-        said = str(error) if expected else f"unexpected {type(error).__name__}, see the log"
-        log.error("the pass failed: %s", said, exc_info=not expected)
-        if asked.mode == "reconcile":
-            logs.measure(metrics.of_failure(), cluster)
-        return {"error": said}, 500, {}
+        return _failed(error, asked, cluster)
     logs.measure(metrics.of_report(outcome.report), cluster)
     if settings.disk_metrics:
         for disk, metric in metrics.of_disks(outcome.report, outcome.plan):
@@ -74,3 +72,18 @@ def _payload(request: flask.Request) -> Any:
         return flask.json.loads(request.get_data())
     except (ValueError, RecursionError):
         raise RequestError('the payload is no JSON; send {} or {"mode": "plan"}') from None
+
+
+def _bad(error: RequestError) -> Answer:
+    log.error("bad request: %s", error)
+    return {"error": str(error)}, 400, {}
+
+
+def _failed(error: Exception, asked: Request, cluster: str) -> Answer:
+    """Answer for a pass that could not do its work; details of what is unexpected are logged."""
+    expected = isinstance(error, PassError)
+    said = str(error) if expected else f"unexpected {type(error).__name__}, see the log"
+    log.error("the pass failed: %s", said, exc_info=not expected)
+    if asked.mode == "reconcile":
+        logs.measure(metrics.of_failure(), cluster)
+    return {"error": said}, 500, {}

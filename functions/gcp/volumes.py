@@ -1,7 +1,7 @@
 """Persistent disks and hyperdisks as Kubernetes describes them. Pure.
 
 A disk's scope is its project, its name the rest of its URL: `zones/Z/disks/N`, `regions/R/disks/N`,
-or `disks/N` where nothing in the cluster tells the place; `disks.PersistentDisks.locate` finds it.
+or `disks/N` where nothing in the cluster tells the place; `locating.locate` finds it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A folder as a bucket, for the command line, the demo and tests; and what MIRROR_URL means.
+"""A folder as a bucket, for the command line, the demo and tests.
 
 Writes are conditional between processes too: they are made one at a time under a file lock, and
 each replaces the whole file at once.
@@ -13,27 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote
 
 from shared.errors import BucketError, Conflict
 from shared.ports import Stored
 
 #: Seconds to wait for another process that is writing.
 PATIENCE = 10.0
-
-
-def parse_url(url: str) -> tuple[str, str, str]:
-    """Split the address of an object into scheme, bucket and name.
-
-    The bucket of `file:///backups/demo/rules.json` is the folder `/backups/demo`.
-    """
-    # Not urlsplit, which takes "?" and "#" out of a name.
-    scheme, _, rest = url.partition("://")
-    if scheme == "file":
-        path = Path(unquote(rest))
-        return "file", str(path.parent), path.name
-    bucket, _, name = rest.partition("/")
-    return scheme, bucket, name.lstrip("/")
 
 
 class Folder:

@@ -8,21 +8,16 @@ records whose outcome nobody knows.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 
 import msgspec
 
 from shared.errors import BucketError, Conflict
-from shared.model import Snapshot
 from shared.planning.actions import Began
 from shared.ports import Bucket, Stored
 from shared.text import shorten
 
 log = logging.getLogger(__name__)
-
-#: How long a snapshot that was begun is watched for, so that PING_URL is told of its completion.
-WATCHED = timedelta(days=7)
 
 
 class _State(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -126,28 +121,6 @@ class Leases:
             f"{name} is not the state of this version of k8s-snapshots ({why}); if nothing else "
             "uses it, delete it"
         )
-
-
-def settle(
-    began: Mapping[str, Began], listed: Iterable[Snapshot], now: datetime
-) -> tuple[dict[str, Began], int]:
-    """Drop what need not be remembered any more; count what was seen completed for the first time.
-
-    A record is remembered for the interval that it stands for, and until its snapshot was seen
-    finished.
-    """
-    states = {snapshot.id: snapshot.state for snapshot in listed}
-    left, completed = {}, 0
-    for name, record in began.items():
-        state = states.get(record.snapshot, "pending") if record.snapshot else "pending"
-        if state != "pending" and not record.seen:
-            completed += state == "completed"
-            record = msgspec.structs.replace(record, seen=True)
-        age = now - record.at
-        watched = bool(record.snapshot) and not record.seen and age < WATCHED
-        if watched or age < record.interval:
-            left[name] = record
-    return left, completed
 
 
 def _put(bucket: Bucket, name: str, state: _State, expected: str) -> str:

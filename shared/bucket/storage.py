@@ -1,16 +1,29 @@
-"""What MIRROR_URL names: the bucket, the mirror in it, and the folder beside the mirror."""
+"""What MIRROR_URL names: the bucket, the mirror in it, and the folder beside the mirror.
+
+For `s3://backups/demo/rules.json.gz` the bucket is `backups`, the folder `demo/rules`. There are:
+
+    demo/rules.json.gz                               the mirror
+    demo/rules/state/SCOPE.json                      a scope's lease, and what was begun there
+    demo/rules/read.json                             since when the cluster's answers lost rules
+    demo/rules/reports/YYYY/MM/DD/TIME-PASS.json.gz  the whole report of a pass
+"""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from shared.bucket.folder import Folder, parse_url
+from shared.bucket.folder import Folder
 from shared.errors import SettingsError
 from shared.ports import Bucket
 from shared.settings import Settings
 from shared.sources.mirror import Mirror
 
+#: Opens a bucket by its name.
+Opener = Callable[[str], Bucket]
 
-class Shelf(NamedTuple):
+
+class Storage(NamedTuple):
     """The mirror, and where leases, records and reports lie beside it."""
 
     bucket: Bucket
@@ -18,7 +31,7 @@ class Shelf(NamedTuple):
     mirror: Mirror
 
 
-def shelf(settings: Settings, stores: Mapping[str, Callable[[str], Bucket]]) -> Shelf | None:
+def open_storage(settings: Settings, stores: Mapping[str, Opener]) -> Storage | None:
     """Give what MIRROR_URL names, if anything.
 
     Args:
@@ -32,12 +45,26 @@ def shelf(settings: Settings, stores: Mapping[str, Callable[[str], Bucket]]) -> 
     if not url:
         return None
     scheme, place, key = parse_url(url)
-    openers = {"file": Folder, **stores}
+    openers: dict[str, Opener] = {"file": Folder, **stores}
     if scheme not in openers:
         raise SettingsError(
             f"MIRROR_URL is a {scheme}:// address, which this cloud's function cannot read: "
             f"{' or '.join(f'{known}://…' for known in reversed(openers))} would do"
         )
-    bucket: Bucket = openers[scheme](place)
+    bucket = openers[scheme](place)
     mirror = Mirror(bucket, key, url, settings.deltas_annotation_key)
-    return Shelf(bucket, key.removesuffix(".gz").removesuffix(".json"), mirror)
+    return Storage(bucket, key.removesuffix(".gz").removesuffix(".json"), mirror)
+
+
+def parse_url(url: str) -> tuple[str, str, str]:
+    """Split the address of an object into scheme, bucket and name.
+
+    The bucket of `file:///backups/demo/rules.json` is the folder `/backups/demo`.
+    """
+    # Not urlsplit, which takes "?" and "#" out of a name.
+    scheme, _, rest = url.partition("://")
+    if scheme == "file":
+        path = Path(unquote(rest))
+        return "file", str(path.parent), path.name
+    bucket, _, name = rest.partition("/")
+    return scheme, bucket, name.lstrip("/")

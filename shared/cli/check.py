@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from shared.errors import SnapshotsError
 from shared.model import Rule
-from shared.passes.run import Outcome, Ports, run
+from shared.passes.run import Outcome, run
+from shared.passes.world import Ports
 from shared.planning.actions import Create
-from shared.planning.plan import group_rules
+from shared.planning.histories import group_rules
 from shared.ports import Check
 from shared.request import Request
 from shared.settings import Settings
@@ -24,8 +25,8 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
     yield ports.provider.credentials()
     access = list(ports.source.check())
     yield from access
-    if ports.shelf and ports.source.live:
-        yield from _mirror(ports.shelf.mirror)
+    if ports.storage and ports.source.live:
+        yield from _mirror(ports.storage.mirror)
     if not all(result.ok for result in access):
         return
     try:

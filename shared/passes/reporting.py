@@ -1,89 +1,95 @@
 """Put a pass's report together from what was listed, planned and done."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared import __version__
-from shared.passes.trust import Reading
+from shared.passes.trust import TrustedRules
 from shared.planning.actions import Plan
 from shared.planning.explanation import Explanation
 from shared.ports import Listing
 from shared.reports.applied import Applied
-from shared.reports.schema import (
-    Awaited,
-    Held,
-    Orphaned,
-    Outcome,
-    Report,
-    ScopeReport,
-    Summary,
-    Waiting,
-)
+from shared.reports.entries import Awaited, Held, Orphaned, ScopeReport, Waiting
+from shared.reports.schema import Outcome, Report, Summary
 
 
-def answer(
-    *,
-    pass_id: str,
-    mode: str,
-    provider: str,
-    cluster: str,
-    reading: Reading,
-    started: datetime,
-    finished: datetime,
-    listings: Collection[Listing],
-    skipped: Sequence[str],
-    plan: Plan,
-    applied: Applied,
-    awaited: tuple[Awaited, ...] = (),
-    explanations: tuple[Explanation, ...] = (),
-    forced: bool = False,
-) -> Report:
+class Facts(NamedTuple):
+    """What a report is made of.
+
+    `listings` are those of the scopes that were listed, `skipped` the scopes that another pass
+    holds; `forced` tells that a snapshot of each disk was asked for.
+    """
+
+    pass_id: str
+    mode: str
+    provider: str
+    cluster: str
+    trusted: TrustedRules
+    started: datetime
+    finished: datetime
+    listings: Sequence[Listing]
+    skipped: Sequence[str]
+    plan: Plan
+    applied: Applied
+    awaited: tuple[Awaited, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+    forced: bool = False
+
+
+def report_of(facts: Facts) -> Report:
     """Give the whole report; `Report.cut` makes an answer of it."""
-    complete = all(listing.complete for listing in listings)
-    outcome: Outcome = "completed" if complete and not applied.failures else "partial"
-    if mode == "backfill" and (skipped or _unfinished(plan, applied, awaited, forced)):
-        outcome = "partial"
-    if skipped and not listings:
-        outcome = "skipped"
+    trusted = facts.trusted
     return Report(
-        pass_id=pass_id,
+        pass_id=facts.pass_id,
         version=__version__,
-        mode=mode,
-        provider=provider,
-        cluster=cluster,
-        rules_from=reading.ruleset.read_from,
-        mirror_in_use=reading.in_use,
-        mirror_age=None if reading.age is None else round(reading.age.total_seconds(), 1),
-        outcome=outcome,
-        started=started,
-        finished=finished,
-        summary=_summary(plan, applied, sum(len(listing.snapshots) for listing in listings)),
-        scopes=(
-            *(
-                ScopeReport(
-                    scope=listing.scope,
-                    snapshots=len(listing.snapshots),
-                    complete=listing.complete,
-                    error=listing.error,
-                )
-                for listing in listings
-            ),
-            *(ScopeReport(scope=scope, complete=False, skipped=True) for scope in skipped),
-        ),
-        explanations=explanations,
-        **_lists(plan, applied),
-        awaited=awaited,
+        mode=facts.mode,
+        provider=facts.provider,
+        cluster=facts.cluster,
+        rules_from=trusted.ruleset.read_from,
+        mirror_in_use=trusted.in_use,
+        mirror_age=None if trusted.age is None else round(trusted.age.total_seconds(), 1),
+        outcome=_outcome(facts),
+        started=facts.started,
+        finished=facts.finished,
+        summary=_summary(facts),
+        scopes=tuple(_scopes(facts)),
+        explanations=facts.explanations,
+        **_lists(facts.plan, facts.applied),
+        awaited=facts.awaited,
     )
 
 
-def _unfinished(plan: Plan, applied: Applied, awaited: Iterable[Awaited], forced: bool) -> bool:
+def _outcome(facts: Facts) -> Outcome:
+    if facts.skipped and not facts.listings:
+        return "skipped"
+    if facts.applied.failures or not all(listing.complete for listing in facts.listings):
+        return "partial"
+    if facts.mode == "backfill" and (facts.skipped or _unfinished(facts)):
+        return "partial"
+    return "completed"
+
+
+def _scopes(facts: Facts) -> Iterable[ScopeReport]:
+    for listing in facts.listings:
+        yield ScopeReport(
+            scope=listing.scope,
+            snapshots=len(listing.snapshots),
+            complete=listing.complete,
+            error=listing.error,
+        )
+    for scope in facts.skipped:
+        yield ScopeReport(scope=scope, complete=False, skipped=True)
+
+
+def _unfinished(facts: Facts) -> bool:
     """Tell whether a backfill has left something to another call."""
+    plan = facts.plan
     waits = any(wait.cause not in ("pending", "forced") for wait in plan.waits)
-    open_ends = applied.deferred or any(a.state != "completed" for a in awaited)
+    open_ends = facts.applied.deferred or any(a.state != "completed" for a in facts.awaited)
     # A disk without a rule that can be read was asked for too.
-    return bool(waits or open_ends or (forced and any(not d.policy for d in plan.disks)))
+    return bool(waits or open_ends or (facts.forced and any(not d.policy for d in plan.disks)))
 
 
 def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
@@ -119,7 +125,8 @@ def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
     return {name: tuple(entries) for name, entries in lists.items()}
 
 
-def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:
+def _summary(facts: Facts) -> Summary:
+    plan, applied = facts.plan, facts.applied
     late = [d for d in plan.disks if d.late and d.disk.id not in applied.created_disks]
     worst = max(late, key=lambda d: inf if d.overdue is None else d.overdue, default=None)
     disagreed = {hold.snapshot.disk for hold in plan.holds if hold.cause == "two-key"}
@@ -127,7 +134,7 @@ def _summary(plan: Plan, applied: Applied, snapshots: int) -> Summary:
         rules=plan.rules,
         disks=len(plan.disks),
         skipped=plan.skipped,
-        snapshots=snapshots,
+        snapshots=sum(len(listing.snapshots) for listing in facts.listings),
         kept=sum(sum(disk.kept.values()) for disk in plan.disks),
         created=len(applied.creations),
         deleted=len(applied.deletions),

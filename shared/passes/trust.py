@@ -1,4 +1,4 @@
-"""Where a pass gets its rules from: the cluster, the mirror behind it, or the mirror alone."""
+"""Which rules a pass trusts: the cluster's, those of the mirror behind it, or of it alone."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.bucket.storage import Shelf
+from shared.bucket.storage import Storage
 from shared.errors import BucketError, ClusterError, Conflict
 from shared.model import Problem, RuleSet, Source
 from shared.objects import Objects
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=15)
 
 
-class Reading(NamedTuple):
+class TrustedRules(NamedTuple):
     """The rules of a pass.
 
     `no_deletions` says why they let nothing go; `in_use` tells that the mirror stands in for the
@@ -48,12 +48,12 @@ class _Doubt(msgspec.Struct):
     waited: float = 0.0
 
 
-class Reader:
+class RulesReader:
     """Reads the rules of one pass.
 
     Args:
         source: the cluster, a file, or the mirror where it is the only source.
-        shelf: has the mirror that stands behind the cluster, and beside it what is remembered of
+        storage: has the mirror that stands behind the cluster, and beside it what is remembered of
             answers that are not believed; None where there is none, or no cluster.
         rules: makes rules of objects.
         max_age: of a mirror that may delete.
@@ -64,17 +64,17 @@ class Reader:
     def __init__(
         self,
         source: RulesSource,
-        shelf: Shelf | None,
+        storage: Storage | None,
         rules: Callable[[Objects], RuleSet],
         *,
         max_age: timedelta,
         lapse: timedelta = timedelta(hours=1),
         writing: bool = False,
     ) -> None:
-        self._source, self._shelf, self._rules = source, shelf, rules
+        self._source, self._storage, self._rules = source, storage, rules
         self._max_age, self._lapse, self._writing = max_age, lapse, writing
 
-    def read(self) -> Reading:
+    def read(self) -> TrustedRules:
         """Read the rules.
 
         Raises:
@@ -83,18 +83,18 @@ class Reader:
         try:
             objects = self._source.read()
         except ClusterError as error:
-            if self._shelf is None:
+            if self._storage is None:
                 raise
-            return self._stand_in(self._shelf.mirror, error)
-        if self._shelf is not None:
-            return self._compare(objects, self._shelf)._replace(objects=objects)
+            return self._stand_in(self._storage.mirror, error)
+        if self._storage is not None:
+            return self._compare(objects, self._storage)._replace(objects=objects)
         ruleset, age = self._rules(objects), objects.age
         if age is None or age <= self._max_age:
-            return Reading(ruleset, age=age, objects=objects if self._source.live else None)
+            return TrustedRules(ruleset, age=age, objects=objects if self._source.live else None)
         why = f"the mirror is {words(age)} old, older than MIRROR_MAX_AGE; nothing is deleted"
-        return Reading(_with(ruleset, "mirror", why), why, False, age)
+        return TrustedRules(_with(ruleset, "mirror", why), why, False, age)
 
-    def _stand_in(self, mirror: Mirror, error: ClusterError) -> Reading:
+    def _stand_in(self, mirror: Mirror, error: ClusterError) -> TrustedRules:
         """Read the mirror in place of a cluster that cannot be read."""
         try:
             objects = mirror.read()
@@ -106,41 +106,41 @@ class Reader:
             f"read: {error}"
         )
         log.error("%s", why)
-        return Reading(_with(self._rules(objects), "cluster", why), why, True, age)
+        return TrustedRules(_with(self._rules(objects), "cluster", why), why, True, age)
 
-    def _compare(self, objects: Objects, shelf: Shelf) -> Reading:
+    def _compare(self, objects: Objects, storage: Storage) -> TrustedRules:
         """Believe the cluster, unless it lost too much; write the mirror anew."""
-        mirror, live = shelf.mirror, self._rules(objects)
+        mirror, live = storage.mirror, self._rules(objects)
         try:
             copy = mirror.load()
             data = mirror.encode(objects)
             doubt = ""
             if copy and copy.data != data:
-                doubt = self._doubt(objects, live, copy, shelf)
+                doubt = self._doubt(objects, live, copy, storage)
         except (BucketError, ClusterError) as error:
             why = f"the mirror could not be compared with the cluster: {error}"
-            return Reading(_with(live, "mirror", why), why)
+            return TrustedRules(_with(live, "mirror", why), why)
         age = copy.age if copy else None
         if doubt:
-            return Reading(_with(live, "cluster", doubt), doubt, False, age)
+            return TrustedRules(_with(live, "cluster", doubt), doubt, False, age)
         try:
             if self._writing:
                 mirror.renew(data, copy, self._max_age / 4)
         except BucketError as error:
             live = _with(live, "mirror", f"the mirror could not be written: {error}")
-        return Reading(live, age=age)
+        return TrustedRules(live, age=age)
 
-    def _doubt(self, objects: Objects, live: RuleSet, copy: Copy, shelf: Shelf) -> str:
+    def _doubt(self, objects: Objects, live: RuleSet, copy: Copy, storage: Storage) -> str:
         """Say why the answer is not believed, if it lost more than half of the mirror's rules.
 
         Rules that cannot be understood any more are not lost.
         """
-        known = _sources(self._rules(shelf.mirror.objects(copy)))
+        known = _sources(self._rules(storage.mirror.objects(copy)))
         lost = known - _sources(live)
         no_crd = objects.no_crd and any(source.kind == "SnapshotRule" for source in lost)
         if 2 * len(lost) <= len(known) and not no_crd:
             return ""
-        if self._confirmed(digest(lost), copy.version, shelf):
+        if self._confirmed(digest(lost), copy.version, storage):
             return ""
         what = "the API knows no SnapshotRules any more" if no_crd else f"such as {min(lost)}"
         return (
@@ -149,9 +149,9 @@ class Reader:
             f"{words(PATIENCE)} later says the same"
         )
 
-    def _confirmed(self, lost: str, version: str, shelf: Shelf) -> bool:
+    def _confirmed(self, lost: str, version: str, storage: Storage) -> bool:
         """Tell whether passes have said the same for long enough; remember this one."""
-        bucket, name = shelf.bucket, f"{shelf.folder}/read.json"
+        bucket, name = storage.bucket, f"{storage.folder}/read.json"
         stored = bucket.get(name)
         waited = 0.0
         if stored:

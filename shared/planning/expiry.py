@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import msgspec
-
 from shared.errors import DeltasError
 from shared.model import Snapshot
 from shared.planning.actions import Delete, Hold, HoldCause
+from shared.planning.histories import History
 from shared.planning.labels import SEPARATOR
-from shared.planning.policy import CLOCK_SKEW, Policy
+from shared.planning.policy import Policy
 from shared.retention.deltas import Deltas, parse
-from shared.retention.kernel import CONFIRM_LIMIT, Retention, confirm, retain
+from shared.retention.kernel import CONFIRM_LIMIT, Retention, confirm
 from shared.text import words
 
 #: Failed snapshots stay as long, to be seen, and to slow down a disk that always fails.
@@ -52,7 +51,7 @@ def expire(
     `blocked` says why nothing of this disk may be deleted now: what would go is held with it.
     """
     expiry = Expiry([], [], Counter())
-    history = _History(snapshots, now, policy)
+    history = History(snapshots, now, policy)
     expiry.kept.update(history.set_aside)
     if not history.counted:
         return expiry
@@ -62,15 +61,15 @@ def expire(
         return expiry
     unconfirmed = False
     if blocked is None:
-        unconfirmed, blocked = _two_keys(retentions, rules, history.anchor)
+        unconfirmed, blocked = two_keys(retentions, rules, history.anchor)
     held = {} if blocked else _mistakes(gone, history, rules, policy)
     longest = max(rules, key=lambda d: d.resolve(history.anchor)[-1])
     causes = {s.id: blocked or held.get(s.id) for s in gone}
-    _decide(gone, causes, longest, history.anchor, unconfirmed, expiry)
+    decide_fates(gone, causes, longest, history.anchor, unconfirmed, expiry)
     return expiry
 
 
-def _decide(
+def decide_fates(
     gone: Iterable[Snapshot],
     causes: Mapping[str, tuple[HoldCause, str] | None],
     deltas: Deltas,
@@ -90,47 +89,6 @@ def _decide(
             expiry.deletes.append(Delete(snapshot=snapshot, reason=why, unconfirmed=unconfirmed))
 
 
-def expire_orphans(
-    snapshots: Iterable[Snapshot],
-    now: datetime,
-    policy: Policy,
-    blocked: tuple[HoldCause, str] | None = None,
-) -> Expiry:
-    """Decide over all snapshots of a disk with our author label that no rule covers any more.
-
-    Each of this cluster's goes by the deltas that it bears itself, as if one more snapshot were
-    made now; one that bears none stays, and so does the newest.
-    """
-    expiry = Expiry([], [], Counter())
-    history = _History(snapshots, now, policy)
-    ours = [s for s in history.counted if policy.labels.owner(s) == "this"]
-    if not ours:
-        return expiry
-    newest = ours[-1]
-    next_one = msgspec.structs.replace(newest, id="next", started=max(now, history.anchor))
-    for text in {s.deltas for s in ours}:
-        lists = parse_borne(text)
-        if not lists:
-            continue
-        virtual = [retain([*history.counted, next_one], d.resolve(next_one.started)) for d in lists]
-        kept = set().union(*(retention.kept_ids() for retention in virtual))
-        gone = [
-            s
-            for s in ours
-            if s.deltas == text
-            and s is not newest
-            and s.id not in kept
-            and not policy.labels.kept(s, now)
-        ]
-        unconfirmed, cause = False, blocked
-        if gone and cause is None:
-            unconfirmed, cause = _two_keys(virtual, lists, next_one.started)
-        longest = max(lists, key=lambda d: d.resolve(next_one.started)[-1])
-        _decide(gone, dict.fromkeys((s.id for s in gone), cause), longest, next_one.started,
-                unconfirmed, expiry, "orphan, ")  # fmt: skip
-    return expiry
-
-
 def expire_failed(
     snapshots: Iterable[Snapshot], interval: timedelta, now: datetime, policy: Policy
 ) -> list[Delete]:
@@ -145,32 +103,10 @@ def expire_failed(
     ]
 
 
-class _History:
-    """The completed snapshots of this cluster, none from the future, and what lists keep of it."""
-
-    def __init__(self, snapshots: Iterable[Snapshot], now: datetime, policy: Policy) -> None:
-        self.counted: list[Snapshot] = []
-        self.set_aside: Counter[str] = Counter()
-        for snapshot in snapshots:
-            if snapshot.state != "completed" or policy.labels.owner(snapshot) == "other":
-                continue
-            if snapshot.started > now + CLOCK_SKEW:
-                self.set_aside["dated in the future"] += 1
-                continue
-            self.counted.append(snapshot)
-        self.anchor = max((s.started for s in self.counted), default=now)
-        self._retentions: dict[str, Retention] = {}
-
-    def retain(self, deltas: Deltas) -> Retention:
-        if deltas.text not in self._retentions:
-            self._retentions[deltas.text] = retain(self.counted, deltas.resolve(self.anchor))
-        return self._retentions[deltas.text]
-
-
 def _count_kept(
     retentions: Sequence[Retention],
     rules: Sequence[Deltas],
-    history: _History,
+    history: History,
     now: datetime,
     policy: Policy,
     kept: Counter[str],
@@ -192,7 +128,7 @@ def _count_kept(
     return gone
 
 
-def _two_keys(
+def two_keys(
     retentions: Sequence[Retention], rules: Sequence[Deltas], anchor: datetime
 ) -> tuple[bool, tuple[HoldCause, str] | None]:
     """Ask tarsnapper too: whether any list went unconfirmed, and the hold where it disagrees.
@@ -215,7 +151,7 @@ def _two_keys(
 
 
 def _mistakes(
-    gone: Sequence[Snapshot], history: _History, rules: Sequence[Deltas], policy: Policy
+    gone: Sequence[Snapshot], history: History, rules: Sequence[Deltas], policy: Policy
 ) -> dict[str, tuple[HoldCause, str]]:
     """Hold what looks like a mistyped or tightened rule rather than the passing of time."""
     if policy.allow_mass_expiry or len(gone) <= policy.max_expire:

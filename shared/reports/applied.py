@@ -3,7 +3,7 @@
 from shared.errors import NextPass, ProviderError, Refused
 from shared.model import Disk
 from shared.planning.actions import Create, Delete, Plan
-from shared.reports.schema import Action, Deferred, Done, Failure
+from shared.reports.entries import Action, Deferred, Done, Failure
 
 
 class Applied:

@@ -6,69 +6,46 @@ compares anew, writes it again.
 
 import hashlib
 import logging
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
-
-from shared.errors import ClusterError, SnapshotsError
+from shared.errors import SnapshotsError
 from shared.model import RuleSet
-from shared.objects import GROUP, Objects
+from shared.objects import Objects
 from shared.planning.actions import Plan
 from shared.planning.labels import Labels
 from shared.ports import Listing, RulesSource
 from shared.reports.applied import Applied
-from shared.reports.status import EventPost, StatusPatch, events, statuses
+from shared.reports.cluster_requests import (
+    Client,
+    Invalid,
+    Missing,
+    NotWritten,
+    patch_status,
+    post_event,
+)
+from shared.reports.events import EventPost, events
+from shared.reports.rule_statuses import statuses
+from shared.reports.status import StatusPatch
 from shared.settings import Settings
 from shared.sources.cluster import Cluster
-from shared.text import shorten
 
 log = logging.getLogger(__name__)
 
 #: Requests of a pass at most; what is left over is written by the next.
 MAX_STATUSES = 200
 MAX_EVENTS = 50
-#: Seconds that all of them may take, and that one may take to connect and to be answered.
+#: Seconds that all of them may take.
 BUDGET = 30.0
-TIMEOUT = (3, 5)
 #: Refusals in a row after which the rest would be refused as well.
 REFUSALS = 3
 #: An Event that is known to be there is not written again for so long; API servers keep them for
 #: an hour unless told otherwise.
 KNOWN = timedelta(minutes=10)
 
-#: What stands in a path: the API's own names are such, and none of them leads elsewhere.
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-
 T = TypeVar("T", StatusPatch, EventPost)
-
-
-class _Cause(msgspec.Struct):
-    reason: str = ""
-
-
-class _Details(msgspec.Struct):
-    causes: list[_Cause] = []
-
-
-class _Said(msgspec.Struct):
-    message: str = ""
-    details: _Details = msgspec.field(default_factory=_Details)
-
-
-class _Refused(Exception):
-    """One is not taken, for a reason that is worth a word."""
-
-
-class _Missing(_Refused):
-    """It was deleted meanwhile; or else all of them are missing, which is worth a word as well."""
-
-
-class _Unfit(_Refused):
-    """It is about this one alone, and says nothing of the next."""
 
 
 class StatusWriter:
@@ -78,7 +55,7 @@ class StatusWriter:
         client: gives an ApiClient of the kubernetes package, connected; raises ClusterError.
     """
 
-    def __init__(self, client: Callable[[], Any]) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[str, datetime] = {}
 
@@ -92,7 +69,7 @@ class StatusWriter:
         labels: Labels,
         left: Callable[[], bool],
     ) -> None:
-        """Write what is to be said of a pass, see `status`; raises nothing."""
+        """Write what is to be said of a pass, see `rule_statuses` and `events`; raises nothing."""
         try:
             patches = statuses(objects, ruleset, plan, listings, applied, labels)
             posts = events(objects, plan)
@@ -115,76 +92,22 @@ class StatusWriter:
             return time.monotonic() < end and left()
 
         try:
-            self._each("statuses", patches, MAX_STATUSES, self._patch, more)
-            self._each("events", self._unknown(posts), MAX_EVENTS, self._post, more)
+            _write_each("statuses", patches, MAX_STATUSES, self._patch, more)
+            _write_each("events", self._unknown(posts), MAX_EVENTS, self._post, more)
         except SnapshotsError as error:
             log.error("the status in the cluster could not be written: %s", error)
         except Exception as error:
             # Whatever lies on the way to the API may raise anything, with anything in its text.
             log.error("the status in the cluster could not be written: %s", type(error).__name__)
 
-    def _each(
-        self,
-        what: str,
-        items: Sequence[T],
-        most: int,
-        send: Callable[[T], bool],
-        more: Callable[[], bool],
-    ) -> None:
-        """Send one after the other, until too many are refused in a row."""
-        written, refused, why = 0, 0, ""
-        for item in _some(items, most):
-            if refused == REFUSALS or not more():
-                break
-            try:
-                written += send(item)
-                refused = 0
-            except _Refused as error:
-                refused += not isinstance(error, _Unfit)
-                if not isinstance(error, _Missing) or refused == REFUSALS:
-                    why = why or f"{item.source}: {error}"
-        if why:
-            log.error("some %s could not be written, such as that of %s", what, why)
-        if items:
-            log.info("wrote %d of %d %s", written, len(items), what)
-
     def _patch(self, patch: StatusPatch) -> bool:
-        # Without metadata.resourceVersion: nobody else writes the status, so that there is nothing
-        # to lose, and an owner who edits the spec meanwhile would only keep it from being written.
-        # For what was edited it does not speak: observedGeneration says of which spec it does.
-        source = patch.source
-        _check(source.namespace, source.name)
-        rule = f"/namespaces/{source.namespace}/snapshotrules/{source.name}"
-        body = {"status": patch.status}
-        status, said = self._send("PATCH", f"/apis/{GROUP}/v1{rule}/status", body)
-        if status == 200 or _passed(status, said):
-            return status == 200
-        if status == 404:  # the same where the definition has no status as where the rule is gone
-            raise _Missing("there is no status of it: kubectl apply -f manifests/crd.yaml")
-        if status == 422:  # with the status, an API server judges the rule itself again
-            raise _Unfit(f"the API answered 422: {_reason(said)}; neither rule nor status may be "
-                         "such, or the definition is an older one")  # fmt: skip
-        would_do = "; grant patch on snapshotrules/status, as manifests/rbac-status.yaml does"
-        raise _Refused(
-            f"the API answered {status}: {_reason(said)}{would_do if status == 403 else ''}"
-        )
+        return patch_status(self._client, patch) == "written"
 
     def _post(self, post: EventPost) -> bool:
-        namespace = post.body["metadata"]["namespace"]
-        _check(namespace, post.name)
-        status, said = self._send("POST", f"/api/v1/namespaces/{namespace}/events", post.body)
-        if status == 201 or _passed(status, said):
-            if status in (201, 409):
-                self._known[post.name] = post.at
-            return status == 201
-        if status == 404:
-            raise _Missing("its namespace is gone")
-        if status == 422:
-            raise _Unfit(f"the API answered 422: {_reason(said)}")
-        would_do = "; grant create on events, as manifests/rbac-status.yaml does"
-        raise _Refused(
-            f"the API answered {status}: {_reason(said)}{would_do if status == 403 else ''}"
-        )
+        result = post_event(self._client, post)
+        if result in ("written", "conflict"):
+            self._known[post.name] = post.at
+        return result == "written"
 
     def _unknown(self, posts: Sequence[EventPost]) -> list[EventPost]:
         """Leave out what this process has written lately; told by the passes' own time."""
@@ -196,28 +119,30 @@ class StatusWriter:
         }
         return [post for post in posts if post.name not in self._known]
 
-    def _send(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, _Said]:
-        """Ask once; raise ClusterError where asking for anything else is of no use."""
-        import urllib3
 
-        client = self._client()
-        kind = "application/json" if method == "POST" else "application/merge-patch+json"
-        request = client.param_serialize(
-            method,
-            path,
-            header_params={"Accept": "application/json", "Content-Type": kind},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
+def _write_each(
+    what: str,
+    items: Sequence[T],
+    most: int,
+    send: Callable[[T], bool],
+    more: Callable[[], bool],
+) -> None:
+    """Send one after the other, until too many are refused in a row."""
+    written, refused, why = 0, 0, ""
+    for item in _some(items, most):
+        if refused == REFUSALS or not more():
+            break
         try:
-            answer = client.call_api(*request, _request_timeout=TIMEOUT)
-            status, said = answer.status, _decode(answer.response.data)
-        except urllib3.exceptions.HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            raise ClusterError(f"the API does not answer ({type(reason).__name__})") from None
-        if status in (401, 429) or status >= 500:
-            raise ClusterError(f"the API answered {status}: {_reason(said)}")
-        return status, said
+            written += send(item)
+            refused = 0
+        except NotWritten as error:
+            refused += not isinstance(error, Invalid)
+            if not isinstance(error, Missing) or refused == REFUSALS:
+                why = why or f"{item.source}: {error}"
+    if why:
+        log.error("some %s could not be written, such as that of %s", what, why)
+    if items:
+        log.info("wrote %d of %d %s", written, len(items), what)
 
 
 def _some(items: Sequence[T], most: int) -> Sequence[T]:
@@ -228,28 +153,6 @@ def _some(items: Sequence[T], most: int) -> Sequence[T]:
         return hashlib.sha256(f"{salt}{item}".encode("utf-8", "replace")).digest()
 
     return sorted(items, key=place)[:most]
-
-
-def _check(*names: str) -> None:
-    if not all(map(_NAME.fullmatch, names)):
-        raise _Refused("is called as nothing in a cluster is")
-
-
-def _passed(status: int, said: _Said) -> bool:
-    """Tell an answer that is no failure: it is there already, was changed, or is about to go."""
-    going = any(cause.reason == "NamespaceTerminating" for cause in said.details.causes)
-    return status == 409 or (status == 403 and going)
-
-
-def _decode(body: bytes) -> _Said:
-    try:
-        return msgspec.json.decode(body, type=_Said)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Said()
-
-
-def _reason(said: _Said) -> str:
-    return shorten(said.message, 300) or "no reason given"
 
 
 def status_writer(settings: Settings, source: RulesSource) -> StatusWriter | None:

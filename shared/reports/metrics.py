@@ -28,19 +28,30 @@ def of_report(report: Report) -> list[Metric]:
     One that changes nothing has no metrics. A backfill is no completed pass: it deletes nothing,
     and a schedule that has stopped must be seen.
     """
+    summary = report.summary
     if report.mode == "backfill":
-        made, failed = report.summary.created, report.summary.failed_creations
         return [
-            Metric("SnapshotsCreated", "Count", made),
-            Metric("SnapshotsFailed", "Count", failed),
+            Metric("SnapshotsCreated", "Count", summary.created),
+            Metric("SnapshotsFailed", "Count", summary.failed_creations),
         ]
     if report.mode != "reconcile":
         return []
     if report.outcome == "skipped":
         return [Metric("PassSkipped", "Count", 1)]
-    summary = report.summary
     duration = (report.finished - report.started).total_seconds() * 1000
-    counts = {
+    age = report.mirror_age
+    return [
+        *(Metric(name, "Count", value) for name, value in _counts(report).items()),
+        *([] if age is None else [Metric("MirrorAge", "Seconds", round(age))]),
+        Metric("PassDuration", "Milliseconds", round(duration)),
+        Metric("WorstOverdue", "None", summary.worst_overdue),
+    ]
+
+
+def _counts(report: Report) -> dict[str, int]:
+    """Count what a pass that did its work counts, by the metric's name."""
+    summary = report.summary
+    return {
         "PassCompleted": 1,
         "PassFailed": 0,
         "PassSkipped": 0,
@@ -57,13 +68,6 @@ def of_report(report: Report) -> list[Metric]:
         "MirrorInUse": int(report.mirror_in_use),
         "TwoKeyDisagreements": summary.two_key_disagreements,
     }
-    age = report.mirror_age
-    return [
-        *(Metric(name, "Count", value) for name, value in counts.items()),
-        *([] if age is None else [Metric("MirrorAge", "Seconds", round(age))]),
-        Metric("PassDuration", "Milliseconds", round(duration)),
-        Metric("WorstOverdue", "None", summary.worst_overdue),
-    ]
 
 
 def of_disks(report: Report, plan: Plan) -> list[tuple[str, Metric]]:

@@ -3,102 +3,35 @@
 import inspect
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
-from shared.model import Problem, State
+from shared.model import Problem
 from shared.planning.explanation import Explanation
+from shared.reports.entries import (
+    Awaited,
+    Deferred,
+    Done,
+    Failure,
+    Held,
+    Orphaned,
+    ScopeReport,
+    Waiting,
+)
 
 #: Entries a list shows at most.
 MAX_ENTRIES = 2_000
 #: What all lists may take: a Lambda's answer ends at 6 MB (AWS Lambda, "Quotas").
 MAX_BYTES = 5_000_000
+#: The lists that are cut.
+LISTS = (
+    "creations", "deletions", "failures", "deferred", "holds", "waiting", "orphans", "problems",
+    "awaited", "explanations",
+)  # fmt: skip
 
 Outcome = Literal["completed", "partial", "skipped"]
-Action = Literal["create", "delete"]
-
-
-class ScopeReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One listing: how many of our snapshots; where it is incomplete, why.
-
-    A scope that was `skipped` was not listed, since another pass held its lease.
-    """
-
-    scope: str
-    snapshots: int = 0
-    complete: bool = True
-    skipped: bool = False
-    error: str = ""
-
-
-class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """A creation or deletion; in plan mode one that would be, its `snapshot` empty if new."""
-
-    disk: str
-    snapshot: str
-    name: str = ""
-    rules: tuple[str, ...] = ()
-    reason: str
-    unconfirmed: bool = False
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A planned action that did not succeed; `code` is the cloud's own."""
-
-    action: Action
-    disk: str
-    snapshot: str = ""
-    code: str
-    message: str
-
-
-class Deferred(msgspec.Struct, frozen=True, kw_only=True):
-    """A planned action left to the next pass."""
-
-    action: Action
-    disk: str
-    snapshot: str = ""
-    reason: str
-
-
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A deletion that the plan refuses for now."""
-
-    disk: str
-    snapshot: str
-    cause: str
-    reason: str
-
-
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A disk that is due, but not snapshotted in this pass."""
-
-    disk: str
-    cause: str
-    reason: str
-
-
-class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
-    """Snapshots of this cluster on a disk that no rule covers any more.
-
-    `age` is the newest's, an ISO 8601 duration; `reason` says what becomes of them.
-    """
-
-    disk: str
-    count: int
-    newest: datetime
-    age: timedelta
-    reason: str
-
-
-class Awaited(msgspec.Struct, frozen=True, kw_only=True):
-    """A snapshot that a backfill waited for, and how it was at the end."""
-
-    disk: str
-    snapshot: str
-    state: State
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,13 +110,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
             limit //= 2
             cut = _cut(lists, limit)
         return msgspec.structs.replace(self, **cut)
-
-
-#: The lists that are cut.
-LISTS = (
-    "creations", "deletions", "failures", "deferred", "holds", "waiting", "orphans", "problems",
-    "awaited", "explanations",
-)  # fmt: skip
 
 
 def _cut(lists: dict[str, Sequence[Any]], limit: int) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from shared.errors import RequestError
 from shared.model import Snapshot
 from shared.planning.labels import CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels
 from shared.planning.policy import CLOCK_SKEW
-from shared.restore.origins import Origin, RestoreRequest, is_asked, is_disk, is_present, utc
+from shared.restore.request import RestoreRequest, is_asked, is_asked_disk, is_current, utc
+from shared.restore.volumes import ClusterVolume
 from shared.text import shorten
 
 #: The snapshots that a message names.
 NEAREST = 3
 
 
-def scopes_of(request: RestoreRequest, origins: Sequence[Origin]) -> list[str]:
+def scopes_of(request: RestoreRequest, volumes: Sequence[ClusterVolume]) -> list[str]:
     """List the scopes where the snapshots lie, as far as request and objects tell; perhaps none."""
-    scopes = {o.disk.scope for o in origins if o.disk and is_asked(request, o)}
+    scopes = {v.disk.scope for v in volumes if v.disk and is_asked(request, v)}
     match = re.fullmatch(r"[a-z]+:([^/]+)/.+", request.disk)
     return sorted(scopes | ({match[1]} if match else set()))
 
@@ -25,7 +26,7 @@ def scopes_of(request: RestoreRequest, origins: Sequence[Origin]) -> list[str]:
 def find(
     request: RestoreRequest,
     snapshots: Iterable[Snapshot],
-    origins: Sequence[Origin],
+    volumes: Sequence[ClusterVolume],
     labels: Labels,
     now: datetime,
 ) -> Snapshot:
@@ -35,14 +36,14 @@ def find(
         RequestError: where none would do; says what would.
     """
     everything = list(snapshots)
-    known = _known(request, everything, origins, labels)
+    known = _known(request, everything, volumes, labels)
     if request.snapshot:
         return _certain(request, everything, known)
     good = [s for s in known if s.state == "completed" and s.started <= now + CLOCK_SKEW]
     if not good:
         others = f": {_count(known)}" if known else _elsewhere(request, everything, labels)
         raise RequestError(f"there is no completed snapshot of {request}{others}")
-    present = {o.disk for o in origins if is_asked(request, o) and is_present(request, o)}
+    current = {v.disk for v in volumes if is_asked(request, v) and is_current(request, v)}
     by = request.at
     fit = [s for s in good if by is None or s.started <= by]
     if by is not None and not fit:
@@ -50,25 +51,25 @@ def find(
             f"no completed snapshot of {request} began at {utc(by)} or before; the nearest are "
             f"{_list(good)}"
         )
-    return max(fit, key=lambda s: (s.disk in present, s.started, s.id))
+    return max(fit, key=lambda s: (s.disk in current, s.started, s.id))
 
 
 def _known(
     request: RestoreRequest,
     snapshots: Iterable[Snapshot],
-    origins: Sequence[Origin],
+    volumes: Sequence[ClusterVolume],
     labels: Labels,
 ) -> list[Snapshot]:
     """Select the snapshots of what is asked for, the oldest first."""
-    disks = {o.disk for o in origins if o.disk and is_asked(request, o)}
+    disks = {v.disk for v in volumes if v.disk and is_asked(request, v)}
     # Where labels are not exact, a.b and a-b share a label; the cluster knows which disk is whose.
     exact = labels.encoding.exact
-    others = set() if exact else {o.disk for o in origins if o.claim and not is_asked(request, o)}
+    others = set() if exact else {v.disk for v in volumes if v.claim and not is_asked(request, v)}
     found, clusters = [], set()
     for snapshot in snapshots:
         if not labels.ours(snapshot):
             continue
-        if snapshot.disk in disks or is_disk(request, snapshot.disk):
+        if snapshot.disk in disks or is_asked_disk(request, snapshot.disk):
             found.append(snapshot)
         elif (
             _labelled(request, snapshot, labels)

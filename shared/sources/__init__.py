@@ -1,4 +1,4 @@
 """Where the objects are read that rules come from: the cluster's API, the mirror, a file.
 
-Each implements `ports.RulesSource`: enter by `cluster.Cluster`, `mirror.Mirror`, `file.RulesFile`.
+Enter by `cluster.Cluster`, `mirror.Mirror` or `file.RulesFile`, each a `ports.RulesSource`.
 """

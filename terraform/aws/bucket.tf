@@ -1,4 +1,4 @@
-# The bucket of the mirror, the leases and the reports; shared/shelf.py has the layout.
+# The bucket of the mirror, the leases and the reports; shared/bucket/storage.py has the layout.
 
 locals {
   make_bucket = var.bucket == null

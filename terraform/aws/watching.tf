@@ -1,4 +1,4 @@
-# Alarms on the metrics that a pass writes (shared/metrics.py). Each is named after its entry in docs/runbook.md.
+# Alarms on the metrics that a pass writes (shared/reports/metrics.py). Each is named after its entry in docs/runbook.md.
 
 locals {
   make_topic = length(var.alarm_topic_arns) == 0

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import PassError
-from shared.passes.run import Ports, run
+from shared.passes.run import run
+from shared.passes.world import Ports
 from shared.planning.labels import CLUSTER
 from shared.reports.schema import Report
 from shared.request import Mode, Request

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.aws.handler import logger
+from functions.aws.logs import logger
 from functions.gcp import logs
-from shared.cli.main import _JSON, _OneLine
+from shared.cli.logs import JSONLines, OneLine
 from shared.model import Disk, Problem, Source
 from shared.text import shorten
 from tests.fuzz.budget import assert_line, bounded, fuzz
@@ -19,7 +19,7 @@ from tests.fuzz.inputs import CLEAN_TEXT, TEXTS, VALUES, bulky
 FORMATTERS: dict[str, Callable[[], logging.Formatter]] = {
     "Lambda": lambda: logger.registered_formatter,
     "Cloud Function": logs.JSONLines,
-    "command line": _JSON,
+    "command line": JSONLines,
 }
 
 
@@ -57,7 +57,7 @@ def test_a_record_is_one_json_line(kind: str, text: str, failed: bool) -> None:
 @example("\x1b[1A\x1b[2Kforged")
 def test_a_record_on_a_terminal_is_one_line(text: str) -> None:
     """And steers no terminal: an escape sequence could write over the line before."""
-    line = _OneLine("%(message)s").format(record(text))
+    line = OneLine("%(message)s").format(record(text))
     assert len(line.splitlines()) == 1
     assert "\x1b" not in line
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from functions.aws.volumes import EBSVolumes
 from shared.errors import ClusterError
 from shared.objects import Objects, decode_list
-from shared.passes.trust import Reader, Reading
+from shared.passes.trust import RulesReader, TrustedRules
 from shared.rules.read import Options, read_rules
 from shared.sources import mirror as mirrors
 from shared.sources.mirror import Mirror
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import ITEMS, TEXTS, encoded, listed, torn
-from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, shelf_in
+from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, storage_in
 from tests.shared.objects_builders import claim, snapshot_rule, volume
 
-WHOLE = shelf_in(FakeBucket()).mirror.encode(
+WHOLE = storage_in(FakeBucket()).mirror.encode(
     decode_list(
         listed(
             encoded(volume(deltas="PT1H P1D")),
@@ -40,7 +40,7 @@ def load(data: bytes) -> Objects | None:
     bucket.put(MIRROR, data, None)
     with bounded():
         try:
-            return shelf_in(bucket).mirror.read()
+            return storage_in(bucket).mirror.read()
         except ClusterError as error:
             assert_line(str(error), 400)
     return None
@@ -122,12 +122,12 @@ class Live:
         return []
 
 
-def pass_over(data: bytes) -> tuple[Reading, FakeBucket]:
+def pass_over(data: bytes) -> tuple[TrustedRules, FakeBucket]:
     bucket = FakeBucket()
     bucket.put(MIRROR, WHOLE, None)
-    reader = Reader(
+    reader = RulesReader(
         Live(data),  # type: ignore[arg-type]
-        shelf_in(bucket),
+        storage_in(bucket),
         lambda objects: read_rules(objects, EBSVolumes(), Options()),
         max_age=timedelta(days=1),
         writing=True,
@@ -141,7 +141,7 @@ def pass_over(data: bytes) -> tuple[Reading, FakeBucket]:
 def test_whatever_the_cluster_gives_can_be_mirrored(items: list[bytes]) -> None:
     """And is read again: none of it makes a pass fail, or the next one that has but the mirror."""
     _, bucket = pass_over(listed(*items))
-    shelf_in(bucket).mirror.read()
+    storage_in(bucket).mirror.read()
 
 
 @pytest.mark.parametrize("depth", [100, 900, 1100])

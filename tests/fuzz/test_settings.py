@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.aws.wiring import AWSSettings
-from functions.gcp.wiring import GCPSettings
+from functions.aws.settings import AWSSettings
+from functions.gcp.settings import GCPSettings
+from shared.environment import describe, load
 from shared.errors import SettingsError
-from shared.settings import Settings, describe, load
+from shared.settings import Settings
 from tests.fuzz.budget import assert_line, assert_secret, bounded, fuzz
 from tests.fuzz.inputs import TEXTS, bulky
 

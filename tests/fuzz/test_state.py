@@ -8,10 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
-from shared.bucket.lease import KIND, Leases, settle
+from shared.bucket.lease import KIND, Leases
+from shared.bucket.records import settle
 from shared.errors import BucketError
 from shared.model import Disk
-from shared.passes.trust import Reader
+from shared.passes.trust import RulesReader
 from shared.planning.actions import Began
 from shared.planning.due import is_due
 from shared.retention.deltas import parse
@@ -21,7 +22,7 @@ from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import SCALARS, TEXTS, VALUES, encoded, listed, torn
 from tests.fuzz.test_mirror import Live
 from tests.shared.builders import snapshot
-from tests.shared.fake_bucket import MIRROR, FakeBucket, shelf_in
+from tests.shared.fake_bucket import MIRROR, FakeBucket, storage_in
 from tests.shared.objects_builders import DISK, claim, decode, volume
 
 SCOPE = "eu-west-1"
@@ -102,12 +103,12 @@ def _judge(found: Mapping[str, Began]) -> None:
 def test_any_bytes_are_a_doubt_or_none(data: bytes) -> None:
     """An answer that lost its rules is doubted whatever lies where doubts are remembered."""
     bucket = FakeBucket(VirtualClock())
-    mirror = shelf_in(bucket).mirror
+    mirror = storage_in(bucket).mirror
     bucket.put(MIRROR, mirror.encode(decode(volume(deltas="PT1H P1D"), claim())), None)
     bucket.put("demo/rules/read.json", data, None)
-    reader = Reader(
+    reader = RulesReader(
         Live(listed()),  # type: ignore[arg-type]
-        shelf_in(bucket),
+        storage_in(bucket),
         lambda objects: read_rules(objects, EBSVolumes(), Options()),
         max_age=timedelta(days=1),
         writing=True,

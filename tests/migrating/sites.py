@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from functions.aws import wiring as aws
 from functions.gcp import wiring as gcp
 from shared.model import Snapshot
-from shared.passes.run import Ports, run
+from shared.passes.run import run
+from shared.passes.world import Ports
 from shared.planning.actions import Plan
 from shared.reports.schema import Report
 from shared.request import Mode, Only, Request

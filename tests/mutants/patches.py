@@ -15,19 +15,19 @@ class Mutant(NamedTuple):
 MUTANTS = (
     Mutant(
         "believe spec.volumeName",
-        "shared/rules/read.py",
+        "shared/rules/bindings.py",
         "if not ref or (ref.namespace, ref.name) != (meta.namespace, meta.name):",
         "if False:",
     ),
     Mutant(
         "believe an earlier claim of the name",
-        "shared/rules/read.py",
+        "shared/rules/bindings.py",
         "if not ref.uid or ref.uid != meta.uid:",
         "if False:",
     ),
     Mutant(
         "count pending as newest kept",
-        "shared/planning/expiry.py",
+        "shared/planning/histories.py",
         'if snapshot.state != "completed" or policy',
         'if snapshot.state == "failed" or policy',
     ),
@@ -39,7 +39,7 @@ MUTANTS = (
     ),
     Mutant(
         "count failed as kept",
-        "shared/planning/expiry.py",
+        "shared/planning/histories.py",
         'if snapshot.state != "completed" or policy',
         'if snapshot.state == "pending" or policy',
     ),
@@ -76,8 +76,8 @@ MUTANTS = (
     Mutant(
         "delete by the mirror of a cluster that is gone",
         "shared/passes/trust.py",
-        'return Reading(_with(self._rules(objects), "cluster", why), why, True, age)',
-        'return Reading(_with(self._rules(objects), "cluster", why), "", True, age)',
+        'return TrustedRules(_with(self._rules(objects), "cluster", why), why, True, age)',
+        'return TrustedRules(_with(self._rules(objects), "cluster", why), "", True, age)',
     ),
     Mutant(
         "believe a cluster that lost its rules",
@@ -111,19 +111,19 @@ MUTANTS = (
     ),
     Mutant(
         "keep the record of what was never begun",
-        "shared/passes/leases.py",
+        "shared/passes/scope_leases.py",
         "        elif disk not in applied.unknown:",
         "        elif False:",
     ),
     Mutant(
         "drop the author label from the filter",
-        "shared/planning/plan.py",
-        "filter(policy.labels.ours, snapshots)",
+        "shared/planning/histories.py",
+        "filter(labels.ours, snapshots)",
         "snapshots",
     ),
     Mutant(
         "let another cluster's snapshots go",
-        "shared/planning/expiry.py",
+        "shared/planning/histories.py",
         'if snapshot.state != "completed" or policy.labels.owner(snapshot) == "other":',
         'if snapshot.state != "completed":',
     ),
@@ -141,7 +141,7 @@ MUTANTS = (
     ),
     Mutant(
         "anchor on the future",
-        "shared/planning/expiry.py",
+        "shared/planning/histories.py",
         "            if snapshot.started > now + CLOCK_SKEW:",
         "            if False:",
     ),
@@ -153,33 +153,33 @@ MUTANTS = (
     ),
     Mutant(
         "treat a vanished rule as an empty one",
-        "shared/planning/plan.py",
-        "        if grace is None:",
-        "        if grace is None:\n"
-        "            self.deletes += [Delete(snapshot=s, reason='') for s in ours[:-1]]\n"
-        "        if grace is None:",
+        "shared/planning/orphans.py",
+        "    if grace is None:",
+        "    from shared.planning.actions import Delete\n"
+        "    none.deletes.extend(Delete(snapshot=s, reason='') for s in ours[:-1])\n"
+        "    if grace is None:",
     ),
     Mutant(
         "let orphans go within their grace",
-        "shared/planning/plan.py",
-        "        elif left > timedelta(0):",
-        "        elif False:",
+        "shared/planning/orphans.py",
+        "    if left > timedelta(0):",
+        "    if False:",
     ),
     Mutant(
         "let the newest orphan go",
-        "shared/planning/expiry.py",
+        "shared/planning/orphans.py",
         "            and s is not newest\n",
         "",
     ),
     Mutant(
         "delete what has a broken rule",
-        "shared/planning/plan.py",
-        '        if problem:\n            return "rule-problem"',
-        '        if False:\n            return "rule-problem"',
+        "shared/planning/situation.py",
+        "if problem := self.broken.get(disk):",
+        "if False:",
     ),
     Mutant(
         "stop at a broken rule",
-        "shared/planning/plan.py",
+        "shared/planning/situation.py",
         "return rules + last_known(self.histories.get(disk, []), problem, self.policy.labels)",
         "return rules",
     ),
@@ -191,7 +191,7 @@ MUTANTS = (
     ),
     Mutant(
         "let a pass run over its deadline",
-        "shared/passes/apply.py",
+        "shared/passes/deadline.py",
         "self._whole = seconds - min(reserve, seconds / 2) if seconds > 0 else 0.0",
         'self._whole = float("inf")',
     ),

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.bucket.storage import Shelf
+from shared.bucket.storage import Storage
 from shared.errors import BucketError, Conflict
-from shared.passes.run import Ports
+from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.ports import Stored
 from shared.sources.mirror import Mirror
@@ -64,12 +64,12 @@ class FakeBucket:
         return [name for call, name in self.calls if call == "put"]
 
 
-def shelf_in(bucket: FakeBucket) -> Shelf:
-    """Give the shelf whose mirror is `demo/rules.json`."""
-    return Shelf(bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", KEY))
+def storage_in(bucket: FakeBucket) -> Storage:
+    """Give the storage whose mirror is `demo/rules.json`."""
+    return Storage(bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", KEY))
 
 
-def shelved(cluster: FakeCluster, cloud: FakeCloud, bucket: FakeBucket) -> Ports:
+def ports_with(cluster: FakeCluster, cloud: FakeCloud, bucket: FakeBucket) -> Ports:
     """Give the world of a pass with a bucket, in which time stands still."""
     labels = Labels(AWS, cluster="demo")
-    return Ports(cluster, cloud, labels, cloud.clock, workers=1, shelf=shelf_in(bucket))
+    return Ports(cluster, cloud, labels, cloud.clock, workers=1, storage=storage_in(bucket))

@@ -8,7 +8,7 @@ from functions.aws.volumes import EBSVolumes
 from shared.errors import ClusterError, ProviderError, UnknownDisk
 from shared.model import Disk, Snapshot
 from shared.objects import Objects
-from shared.passes.run import Ports
+from shared.passes.world import Ports
 from shared.planning.actions import Create
 from shared.planning.labels import AWS, Labels
 from shared.ports import Check, Clock, Listing, Volumes

@@ -12,8 +12,9 @@ from hypothesis import settings as fuzz
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from shared.environment import describe, load
 from shared.errors import PassError, SettingsError
-from shared.settings import Settings, describe, load
+from shared.settings import Settings
 
 SECRET = "hc-ping.com/0b1f-very-secret"
 VARIABLES = [name for name, _, _ in describe(Settings)]

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
-from shared.bucket.storage import Shelf
+from shared.bucket.storage import Storage
 from shared.errors import PassError
 from shared.model import Disk
-from shared.passes.run import Outcome, Ports, run
+from shared.passes.run import Outcome, run
+from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.request import Request
 from shared.settings import Settings
@@ -333,7 +334,7 @@ class Simulation:
             SkewedClock(world.clock, log.skew),
             scopes=REGIONS,
             workers=1,
-            shelf=Shelf(bucket, "demo/rules", mirror),
+            storage=Storage(bucket, "demo/rules", mirror),
         )
         begin, alone = world.clock.monotonic(), world.calm
         log.request = self.request()

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from functions.aws.wiring import AWSSettings
-from functions.gcp.wiring import GCPSettings
-from shared.settings import Settings, describe
+from functions.aws.settings import AWSSettings
+from functions.gcp.settings import GCPSettings
+from shared.environment import describe
+from shared.settings import Settings
 from tests.terraform.plans import MODULES
 from tools.hcl import REQUIRED, Variable, variables
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.environment import load
 from shared.request import parse_request
-from shared.settings import load
 from tests.terraform.plans import MODULES, ROOT, environment, need_terraform, plan, run
 from tests.terraform.test_modules import CLOUDS
 from tools.hcl import variables

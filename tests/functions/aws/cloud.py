@@ -40,6 +40,16 @@ TROUBLES: dict[Trouble, dict[str, Any]] = {
 }
 STATES: dict[str, State] = {"completed": "completed", "pending": "pending", "error": "failed"}
 
+#: What a proxy may answer in place of EC2.
+PAGES: dict[str, dict[str, Any]] = {
+    "page with status 200": {"html": True, "status": 200},
+    "page with status 502": {"html": True, "status": 502},
+    "page that is no XML": {"html": "<!doctype html><title>Oops", "status": 200},
+    "unreadable 502": {"html": "<!doctype html><title>Oops", "status": 502},
+}
+#: What EC2 says of a snapshot that AWS Backup owns.
+BACKUP = "This snapshot is managed by the AWS Backup service and cannot be deleted via EC2 APIs."
+
 #: Making a client costs more than most tests do, so that clouds hand them on.
 _clients: dict[str, Any] = {}
 
@@ -148,6 +158,9 @@ class EC2Cloud:
         url, config = self.ec2.url, Config(proxies={})
         sts = session().client("sts", REGION, endpoint_url=url, config=config)
         return str(sts.get_caller_identity()["Arn"])
+
+
+ELSEWHERE = EC2Cloud.scopes[1]
 
 
 @cache

@@ -19,12 +19,13 @@ import yaml
 
 from functions.aws import handler as module
 from functions.aws.handler import handler
-from functions.aws.wiring import AWSSettings
+from functions.aws.logs import logger
+from functions.aws.settings import AWSSettings
+from shared.environment import describe
 from shared.errors import ClusterError, PassError, RequestError, SettingsError
 from shared.reports import metrics
 from shared.reports.schema import Report, json_schema
 from shared.request import Mode
-from shared.settings import describe
 from tests.emulators.ec2 import EC2
 from tests.emulators.kube import Kube
 from tests.shared.demo_aws import CLUSTER_FILE, DUE, EXPIRED, seed
@@ -103,7 +104,7 @@ def world(
         for name, value in ec2.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("KUBE_CONFIG_FILE", str(config))
-        monkeypatch.setattr(module.logger.handlers[0], "stream", Stdout())
+        monkeypatch.setattr(logger.handlers[0], "stream", Stdout())
         monkeypatch.setattr(boto3, "Session", lambda **options: session)
         monkeypatch.setattr(urllib3.Retry, "get_backoff_time", lambda retry: 0)
 
@@ -382,14 +383,14 @@ def test_an_instance_reads_its_environment_once(
     """Later invocations use the clients of the first, without kubeconfig and settings."""
     invoke({"mode": "plan"})
     _, ports = module._installation()
-    clients = dict(vars(ports.provider)["_clients"])
+    clients = dict(vars(vars(ports.provider)["_clients"])["_made"])
     world.config.unlink()
     monkeypatch.setenv("SCHEDULE_PERIOD", "nonsense")
 
     assert invoke({"mode": "plan"})["summary"]["rules"] == 7
 
     assert module._installation()[1] is ports
-    assert vars(ports.provider)["_clients"] == clients
+    assert vars(vars(ports.provider)["_clients"])["_made"] == clients
 
 
 def test_makes_no_more_calls_than_the_work_needs(world: World) -> None:

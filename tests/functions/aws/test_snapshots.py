@@ -1,9 +1,6 @@
 """EBS snapshots: the provider contract, and what only AWS has."""
 
-import gc
 import os
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ import msgspec
 import pytest
 from botocore.config import Config
 from botocore.exceptions import (
-    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
@@ -24,7 +20,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from functions.aws.snapshots import EBS, PAGE
+from functions.aws.snapshots import EBS
 from functions.aws.wiring import build
 from shared.errors import (
     NextPass,
@@ -39,142 +35,15 @@ from shared.passes.run import run
 from shared.planning.labels import AWS, Labels
 from shared.ports import Listing
 from shared.request import Request
-from tests.clock import VirtualClock
-from tests.contract.adopt import AdoptContract
 from tests.contract.cloud import MemoryRules, existing, order, rule, seed
 from tests.contract.passes import DAY, HOUR, PERIOD, counts, one_pass
-from tests.contract.provider import ProviderContract, list_one, listed
-from tests.emulators.ec2 import ALWAYS, EC2
-from tests.functions.aws.cloud import REGION, EC2Cloud
-
-ELSEWHERE = EC2Cloud.scopes[1]
-BACKUP = "This snapshot is managed by the AWS Backup service and cannot be deleted via EC2 APIs."
-PAGES: dict[str, dict[str, Any]] = {
-    "page with status 200": {"html": True, "status": 200},
-    "page with status 502": {"html": True, "status": 502},
-    "page that is no XML": {"html": "<!doctype html><title>Oops", "status": 200},
-    "unreadable 502": {"html": "<!doctype html><title>Oops", "status": 502},
-}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def frozen() -> Iterator[None]:
-    """Spare the garbage collector moto and EC2's model, which would be a third of all the time."""
-    with EC2() as ec2:
-        ec2.client().describe_snapshots()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[EC2Cloud]:
-    """Let botocore wait in virtual time, and spare it nothing on account of earlier tests."""
-    clock = VirtualClock()
-    monkeypatch.setattr("botocore.endpoint.time", clock)
-    for limit in ("bucket.TokenBucket", "quota.RetryQuota"):
-        monkeypatch.setattr(f"botocore.retries.{limit}.acquire", lambda *_, **__: True)
-    with EC2() as ec2:
-        yield EC2Cloud(ec2, clock)
-
-
-@pytest.fixture
-def disk(cloud: EC2Cloud) -> Disk:
-    return cloud.add_disk(REGION)
-
-
-@pytest.fixture
-def snapshot(cloud: EC2Cloud, disk: Disk) -> Snapshot:
-    seed(cloud, disk, HOUR)
-    return cloud.snapshots()[0]
+from tests.contract.provider import ProviderContract
+from tests.emulators.ec2 import ALWAYS
+from tests.functions.aws.cloud import BACKUP, ELSEWHERE, PAGES, REGION, EC2Cloud
 
 
 class TestEBS(ProviderContract):
     """EBS keeps the contract of all providers."""
-
-
-class TestAdopting(AdoptContract):
-    """And that of all adopters; AWS has services that make snapshots and delete them."""
-
-    @pytest.mark.parametrize(
-        ("tags", "description", "manager"),
-        [
-            ({"aws:backup:source-resource": "arn"}, BACKUP, "AWS Backup"),
-            ({"aws:dlm:lifecycle-policy-id": "policy-1"}, "", "Data Lifecycle Manager"),
-            ({"dlm:managed": "true"}, "", "Data Lifecycle Manager"),
-            ({"aws:cloudformation:stack-id": "x"}, "", "a service of AWS"),
-            ({"CSIVolumeSnapshotName": "snapshot-1"}, "", "a VolumeSnapshot"),
-            ({"velero.io/backup": "nightly"}, "", "Velero"),
-            ({}, "Created by CreateImage(i-1) for ami-1", "an AMI"),
-            ({"Name": "before the upgrade"}, "by hand", ""),
-        ],
-    )
-    def test_names_who_manages_a_snapshot(
-        self, cloud: EC2Cloud, disk: Disk, tags: dict[str, str], description: str, manager: str
-    ) -> None:
-        """By the tags that they write on it (AWS Backup and DLM would delete it)."""
-        cloud.seed(disk, cloud.clock.now() - HOUR, tags, description)
-        (found,) = cloud.provider.strangers([disk])
-        assert (manager, description) == (found.manager, found.description)
-
-    def test_asks_for_two_hundred_volumes_at_a_time(self, cloud: EC2Cloud) -> None:
-        """A filter takes no more values."""
-        disks = [Disk("aws", REGION, f"vol-{n:017x}") for n in range(401)]
-        assert [] == list(cloud.provider.strangers(disks))
-        assert len(cloud.ec2.calls) == 3
-
-
-class TestListing:
-    def test_asks_for_pages_of_a_thousand(self, cloud: EC2Cloud) -> None:
-        """1,001 snapshots are two calls, and each is listed once (trap: never paginated)."""
-        cloud.ec2.page_size = None
-        gone = cloud.missing_disk(REGION)
-        made = {seed(cloud, gone, n * HOUR) for n in range(1, PAGE + 2)}
-        assert {snapshot.id for snapshot in listed(cloud, REGION)} == made
-        sizes = [call.params["MaxResults"] for call in cloud.ec2.calls]
-        assert sizes == ["1000", "1000"]
-
-    def test_asks_for_our_own_accounts_snapshots(self, cloud: EC2Cloud) -> None:
-        """A stranger's shared snapshot is not ours, though it bears our author label."""
-        labels = {"created-by": "k8s-snapshots"}
-        started = cloud.clock.now() - HOUR
-        cloud.ec2.add_snapshot(REGION, "vol-1", started=started, owner="2" * 12, tags=labels)
-        assert listed(cloud, REGION) == []
-
-    def test_lists_regions_at_once(self, cloud: EC2Cloud) -> None:
-        """No region waits for another: each request is held until all three are under way."""
-        together = threading.Barrier(3, timeout=30)
-
-        def wait() -> None:
-            together.wait()
-
-        cloud.before_send = wait
-        assert all(listing.complete for listing in cloud.provider.list(cloud.scopes))
-
-    @pytest.mark.parametrize("page", PAGES)
-    def test_a_proxys_page_is_no_listing(self, cloud: EC2Cloud, page: str) -> None:
-        """HTML with any status makes a listing incomplete (trap: an empty region, all due)."""
-        cloud.ec2.fault("DescribeSnapshots", times=ALWAYS, **PAGES[page])
-        listing = list_one(cloud, REGION)
-        assert not listing.complete
-        assert "proxy" in listing.error or "502" in listing.error
-
-    def test_a_page_in_the_middle_of_a_listing_makes_it_incomplete(self, cloud: EC2Cloud) -> None:
-        """What was listed before the proxy's page is kept, and known not to be all."""
-        gone = cloud.missing_disk(REGION)
-        for n in range(1, 8):
-            seed(cloud, gone, n * HOUR)
-        details = PAGES["page with status 200"]
-        cloud.ec2.fault("DescribeSnapshots", when=lambda p: "NextToken" in p, **details)
-        listing = list_one(cloud, REGION)
-        assert (len(listing.snapshots), listing.complete) == (5, False)
-
-    def test_a_disabled_region_is_incomplete(self, cloud: EC2Cloud) -> None:
-        """A region that the account has not enabled refuses the credentials, others go on."""
-        cloud.ec2.fault("DescribeSnapshots", "AuthFailure", region=ELSEWHERE, times=ALWAYS)
-        bad, good = cloud.provider.list([ELSEWHERE, REGION])
-        assert (bad.complete, good.complete) == (False, True)
-        assert bad.error.startswith("AuthFailure: ")
 
 
 class TestCreating:
@@ -268,40 +137,6 @@ class TestCreating:
         with pytest.raises(Unanswered):
             cloud.provider.create(order(cloud, disk))
         assert cloud.calls() == {"create": 1}
-
-
-class TestRetries:
-    def test_reads_and_deletes_adapt_to_throttling(
-        self, cloud: EC2Cloud, snapshot: Snapshot
-    ) -> None:
-        """Botocore's adaptive mode tries them three times, and slows down the whole client."""
-        for action in ("DescribeSnapshots", "DeleteSnapshot"):
-            cloud.ec2.fault(action, "RequestLimitExceeded", times=2)
-        assert [found.id for found in listed(cloud, REGION)] == [snapshot.id]
-        cloud.provider.delete(snapshot)
-        assert cloud.calls() == {"list": 3, "delete": 3}
-        (config,) = map(vars, cloud.configs)
-        assert config["retries"]["mode"] == "adaptive"
-
-    def test_one_client_serves_a_region(self, cloud: EC2Cloud, disk: Disk) -> None:
-        """Clients are dear: one for reads and deletes, one for creations, whatever the threads."""
-        for _ in range(2):
-            cloud.provider.list(cloud.scopes)
-        cloud.provider.create(order(cloud, disk))
-        assert len(cloud.configs) == 4
-
-    @pytest.mark.parametrize("action", ["create", "delete"])
-    def test_the_longest_call_is_no_longer_than_it_says(
-        self, cloud: EC2Cloud, snapshot: Snapshot, action: str
-    ) -> None:
-        """Every try as late as its time-outs allow, and all waits between: what P6 rests on."""
-        cloud.ec2.fault("*", "RequestLimitExceeded", times=ALWAYS)
-        asked, provider = order(cloud, snapshot.disk), cloud.provider
-        with pytest.raises(NextPass):
-            provider.create(asked) if action == "create" else provider.delete(snapshot)
-        (config,) = map(vars, cloud.configs)
-        answers = len(cloud.ec2.calls) * (config["connect_timeout"] + config["read_timeout"])
-        assert answers + cloud.clock.monotonic() <= cloud.provider.longest_call
 
 
 class TestDeleting:
@@ -408,44 +243,6 @@ class TestPasses:
         cloud.clock.advance(PERIOD)
         assert counts(one_pass(cloud, rules)) == {}
         assert len(existing(cloud)) == 2
-
-
-class TestCheck:
-    def test_tries_the_tags_too(self, cloud: EC2Cloud, snapshot: Snapshot) -> None:
-        """CreateSnapshot with tags needs ec2:CreateTags as well, so that they are dry-run along."""
-        cloud.ec2.fault("CreateSnapshot", "UnauthorizedOperation",
-                        when=lambda p: "TagSpecification.1.Tag.1.Key" in p)  # fmt: skip
-        found = cloud.provider.check(REGION, order(cloud, snapshot.disk), snapshot)
-        missing = [check.name for check in found if not check.ok]
-        assert missing == [f"ec2:CreateSnapshot and ec2:CreateTags of {snapshot.disk.name}"]
-
-    @pytest.mark.parametrize("page", PAGES)
-    def test_a_proxys_page_is_no_permission(self, cloud: EC2Cloud, page: str) -> None:
-        """EC2 answers every dry call with an error, so that a success is not EC2's."""
-        cloud.ec2.fault("*", times=ALWAYS, **PAGES[page])
-        (check,) = cloud.provider.check(REGION, None, None)
-        assert not check.ok
-        assert check.detail
-
-    @pytest.mark.parametrize(
-        "error",
-        [
-            NoCredentialsError(),
-            ClientError({"Error": {"Code": "ExpiredToken"}}, "GetCallerIdentity"),
-            KeyError("Arn"),
-        ],
-        ids=lambda error: type(error).__name__,
-    )
-    def test_tells_that_credentials_do_not_work(self, cloud: EC2Cloud, error: Exception) -> None:
-        """None, expired ones and a proxy's page are told, with where to read on."""
-
-        def identity() -> str:
-            raise error
-
-        check = EBS(cloud.labels, cloud.client, identity).credentials()
-        assert not check.ok
-        assert check.detail
-        assert check.hint
 
 
 class TestCredentials:

@@ -17,7 +17,7 @@ from tests.contract.cloud import ALWAYS, Kind, Trouble
 from tests.emulators.gce import GCE, NO_LABELS, Call
 
 PROJECT = "my-project"
-ZONE = "europe-west1-b"
+ZONE, OTHER_ZONE, REGION = "europe-west1-b", "europe-west1-c", "europe-west1"
 TOKEN = "ya29.c.s3cr3t-of-the-service-account"
 METHODS: dict[Kind, str] = {
     "list": "snapshots.list",
@@ -43,6 +43,14 @@ STATES: dict[str, State] = {
     "CREATING": "pending",
     "UPLOADING": "pending",
     "FAILED": "failed",
+}
+#: What a proxy may answer in place of Google.
+PAGES: dict[str, dict[str, Any]] = {
+    "page with status 200": {"html": True, "status": 200},
+    "page with status 502": {"html": True, "status": 502},
+    "JSON of another kind": {"html": "[]", "status": 200},
+    "JSON that says nothing": {"html": "{}", "status": 200},
+    "empty": {"html": " ", "status": 200},
 }
 
 
@@ -163,6 +171,16 @@ class GCECloud:
     def calls(self) -> Counter[str]:
         kinds: dict[str, str] = {method: kind for kind, method in METHODS.items()}
         return Counter(kinds.get(call.method, "other") for call in self.gce.calls)
+
+
+ELSEWHERE = GCECloud.scopes[1]
+
+
+def remake(cloud: GCECloud, disk: Disk) -> None:
+    """Delete the disk, and make one of the same name."""
+    name = disk.name.rpartition("/")[2]
+    cloud.gce.delete_disk(disk.scope, ZONE, name)
+    cloud.gce.add_disk(disk.scope, ZONE, name)
 
 
 def disk_of(name: str, place: str = ZONE, project: str = PROJECT) -> Disk:

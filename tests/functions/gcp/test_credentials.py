@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
 
 from functions.gcp.credentials import Login, is_loopback, origin
-from functions.gcp.wiring import GCPSettings, build, login_of
+from functions.gcp.settings import GCPSettings
+from functions.gcp.wiring import build, login_of
+from shared.environment import load
 from shared.errors import SettingsError, UnknownDisk
-from shared.settings import load
 from tests.contract.cloud import MemoryRules
 
 PATHS = ["GCLOUD_JSON_KEYFILE_NAME", "GCLOUD_CREDENTIALS_FILE", "GOOGLE_APPLICATION_CREDENTIALS"]

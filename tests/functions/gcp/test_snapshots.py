@@ -1,78 +1,33 @@
 """Snapshots of persistent disks: the provider contract, and what only Google has."""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from functions.gcp.listing import manager_of
-from functions.gcp.snapshots import PAGE
 from shared.errors import (
     DiskFailed,
     NextPass,
-    NotAllowed,
     ProviderError,
     StopCreating,
     Unanswered,
-    UnknownDisk,
 )
 from shared.model import Disk, Snapshot
-from shared.planning.labels import GOOGLE, Labels
-from tests.clock import VirtualClock
-from tests.contract.adopt import AdoptContract
 from tests.contract.cloud import DELTAS, MemoryRules, existing, order, rule, seed
 from tests.contract.passes import DAY, HOUR, PERIOD, counts, one_pass
-from tests.contract.provider import ProviderContract, list_one, listed
-from tests.emulators.gce import ALWAYS, GCE
-from tests.functions.gcp.cloud import PROJECT, ZONE, GCECloud
-
-ELSEWHERE = GCECloud.scopes[1]
-REGION = "europe-west1"
-OTHER_ZONE = "europe-west1-c"
-PAGES: dict[str, dict[str, Any]] = {
-    "page with status 200": {"html": True, "status": 200},
-    "page with status 502": {"html": True, "status": 502},
-    "JSON of another kind": {"html": "[]", "status": 200},
-    "JSON that says nothing": {"html": "{}", "status": 200},
-    "empty": {"html": " ", "status": 200},
-}
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[GCECloud]:
-    """Let Google's client wait between retries in virtual time."""
-    clock = VirtualClock()
-    for module in ("retry_unary", "retry_base"):
-        monkeypatch.setattr(f"google.api_core.retry.{module}.time", clock)
-    with GCE() as gce:
-        yield GCECloud(gce, clock)
-
-
-@pytest.fixture
-def disk(cloud: GCECloud) -> Disk:
-    return cloud.add_disk(PROJECT)
-
-
-@pytest.fixture
-def rules(cloud: GCECloud) -> MemoryRules:
-    return MemoryRules(cloud)
-
-
-@pytest.fixture
-def snapshot(cloud: GCECloud, disk: Disk) -> Snapshot:
-    seed(cloud, disk, HOUR)
-    return cloud.snapshots()[0]
-
-
-def remake(cloud: GCECloud, disk: Disk) -> None:
-    """Delete the disk, and make one of the same name."""
-    name = disk.name.rpartition("/")[2]
-    cloud.gce.delete_disk(disk.scope, ZONE, name)
-    cloud.gce.add_disk(disk.scope, ZONE, name)
+from tests.contract.provider import ProviderContract, listed
+from tests.emulators.gce import ALWAYS
+from tests.functions.gcp.cloud import (
+    ELSEWHERE,
+    OTHER_ZONE,
+    PAGES,
+    PROJECT,
+    REGION,
+    ZONE,
+    GCECloud,
+)
 
 
 def inserts(cloud: GCECloud) -> list[str]:
@@ -82,204 +37,6 @@ def inserts(cloud: GCECloud) -> list[str]:
 
 class TestDisks(ProviderContract):
     """Persistent disks keep the contract of all providers."""
-
-
-class TestAdopting(AdoptContract):
-    """And that of all adopters; Google has schedules that make snapshots and delete them."""
-
-    def test_names_the_schedule_that_manages_a_snapshot(self) -> None:
-        """By what Google writes on it (a resource policy would delete it)."""
-        policy = "projects/p/regions/r/resourcePolicies/nightly"
-        item = SimpleNamespace(source_snapshot_schedule_policy=policy, auto_created=True)
-        assert manager_of(item) == "the snapshot schedule nightly"
-        item = SimpleNamespace(source_snapshot_schedule_policy="", auto_created=True)
-        assert manager_of(item) == "the snapshot schedule (unnamed)"
-        for text, manager in (("", ""), ('{"velero.io/backup": "b"}', "Velero")):
-            item = SimpleNamespace(
-                source_snapshot_schedule_policy="", auto_created=False, description=text
-            )
-            assert manager_of(item) == manager
-
-    def test_an_earlier_disk_of_the_name_is_another(self, cloud: GCECloud, disk: Disk) -> None:
-        """Its snapshots are not those of the disk that rules mean."""
-        cloud.seed(disk, cloud.clock.now() - 2 * HOUR, {})
-        remake(cloud, disk)
-        now = cloud.seed(disk, cloud.clock.now() - HOUR, {})
-        assert [now] == [s.snapshot.id for s in cloud.provider.strangers([disk])]
-
-
-class TestListing:
-    def test_asks_for_pages_of_500(self, cloud: GCECloud) -> None:
-        """501 snapshots are two calls, and each is listed once (trap: more than 500)."""
-        cloud.gce.page_size = None
-        gone = cloud.missing_disk(PROJECT)
-        made = {seed(cloud, gone, n * HOUR) for n in range(1, PAGE + 2)}
-        found = listed(cloud, PROJECT)
-        assert {s.id for s in found} == made
-        # Without the disk the stand-in gives each snapshot a disk's id of its own.
-        assert len({s.disk for s in found}) == len(made)
-        sizes = [call.params["maxResults"] for call in cloud.gce.calls]
-        assert sizes == ["500", "500"]
-
-    def test_filters_by_the_label_as_google_has_it(self, cloud: GCECloud, disk: Disk) -> None:
-        """An author with capitals and dots is asked for, and found, in encoded form."""
-        labels = Labels(GOOGLE, author_key="made_by", author="Team.Backup/EU", cluster="demo")
-        provider = cloud.disks()
-        vars(provider)["_labels"] = cloud.labels = labels
-        cloud.provider = provider
-        made = seed(cloud, disk, HOUR)
-        assert [s.id for s in listed(cloud, PROJECT)] == [made]
-        (call,) = cloud.gce.calls
-        assert call.params["filter"] == "labels.made_by=team-backup-eu"
-        assert labels.ours(listed(cloud, PROJECT)[0])
-
-    def test_a_page_with_a_warning_is_incomplete(self, cloud: GCECloud, disk: Disk) -> None:
-        """What was listed is kept, and known not to be all (trap: a listing cut short)."""
-        seed(cloud, disk, HOUR)
-        cloud.gce.fault("snapshots.list", warning="UNREACHABLE")
-        listing = list_one(cloud, PROJECT)
-        assert (len(listing.snapshots), listing.complete) == (1, False)
-        assert "may be incomplete" in listing.error
-
-    def test_a_region_that_cannot_be_reached_makes_it_incomplete(
-        self, cloud: GCECloud, disk: Disk
-    ) -> None:
-        """Snapshots that are stored in a location which is down are missing (trap)."""
-        seed(cloud, disk, HOUR)
-        cloud.gce.unreachable.add("eu")
-        listing = list_one(cloud, PROJECT)
-        assert (listing.snapshots, listing.complete) == ((), False)
-
-    def test_a_page_that_is_empty_is_complete(self, cloud: GCECloud) -> None:
-        """A warning which only says that a page has no results is nothing that is missing."""
-        cloud.gce.fault("snapshots.list", warning="NO_RESULTS_ON_PAGE")
-        assert listed(cloud, PROJECT) == []
-
-    @pytest.mark.parametrize("page", PAGES)
-    def test_a_proxys_page_is_no_listing(self, cloud: GCECloud, disk: Disk, page: str) -> None:
-        """What is not Google's answer is incomplete (trap: an empty region, all due)."""
-        seed(cloud, disk, HOUR)
-        cloud.gce.fault("snapshots.list", times=ALWAYS, **PAGES[page])
-        listing = list_one(cloud, PROJECT)
-        assert not listing.complete
-        assert listing.error
-
-    @pytest.mark.parametrize("place", [ZONE, REGION])
-    def test_reads_the_source_disk_from_its_url(self, cloud: GCECloud, place: str) -> None:
-        """Zonal and regional disks, in the project of a domain, are told from the URL."""
-        project = cloud.scopes[2]
-        disk = cloud.add_disk(project, "data", place)
-        seed(cloud, disk, HOUR)
-        assert [s.disk for s in listed(cloud, project)] == [disk]
-
-    def test_a_snapshot_of_another_projects_disk_is_none_of_that_disk(
-        self, cloud: GCECloud, rules: MemoryRules
-    ) -> None:
-        """It lies in the listed project, where alone it could be deleted: another's orphan."""
-        there = cloud.add_disk(ELSEWHERE)
-        rules.add(there, cloud.add_disk(PROJECT))
-        made = order(cloud, there)
-        source = f"projects/{ELSEWHERE}/{there.name}"
-        for age in (HOUR / 2, 400 * DAY):
-            cloud.gce.add_snapshot(
-                PROJECT, source, started=cloud.clock.now() - age, labels=made.labels
-            )
-        report = one_pass(cloud, rules)
-        assert counts(report) == {"created": 2}
-        assert [o.disk for o in report.orphans] == [f"google:{PROJECT}/{source}"]
-
-    def test_what_is_being_deleted_is_no_backup(
-        self, cloud: GCECloud, rules: MemoryRules, snapshot: Snapshot
-    ) -> None:
-        """A snapshot with the status DELETING is neither counted nor waited for."""
-        rules.add(snapshot.disk)
-        cloud.provider.delete(snapshot)
-        assert listed(cloud, PROJECT) == []
-        assert counts(one_pass(cloud, rules)) == {"created": 1}
-
-    @pytest.mark.parametrize("status", ["CREATING", "UPLOADING"])
-    def test_what_is_being_made_is_pending(self, cloud: GCECloud, disk: Disk, status: str) -> None:
-        """Neither is a backup yet."""
-        labels = order(cloud, disk).labels
-        now = cloud.clock.now()
-        cloud.gce.add_snapshot(PROJECT, disk.name, started=now, status=status, labels=labels)
-        assert [s.state for s in listed(cloud, PROJECT)] == ["pending"]
-
-    @pytest.mark.parametrize(
-        "description",
-        ["", "made by k8s-snapshots", "null", "[]", '{"deltas": 5}', '{"deltas": "PT1H P1D',
-         '{"x": ' + "[" * 2000, "{}", '{"rules": []}'],
-    )  # fmt: skip
-    def test_a_description_that_is_not_ours_says_no_deltas(
-        self, cloud: GCECloud, disk: Disk, description: str
-    ) -> None:
-        """The daemon's snapshots, and whatever else stands there, have none and are listed."""
-        made = cloud.seed(disk, cloud.clock.now(), order(cloud, disk).labels, description)
-        assert [(s.id, s.deltas) for s in listed(cloud, PROJECT)] == [(made, "")]
-
-
-class TestAnotherDiskOfTheName:
-    """A disk was deleted, and made anew under the same name: its `sourceDiskId` differs."""
-
-    @pytest.fixture
-    def old(self, cloud: GCECloud, disk: Disk) -> list[str]:
-        made = [seed(cloud, disk, age * DAY) for age in (1, 400, 401)]
-        remake(cloud, disk)
-        return made
-
-    def test_the_earlier_disks_snapshots_are_orphans(
-        self, cloud: GCECloud, disk: Disk, rules: MemoryRules, old: list[str]
-    ) -> None:
-        """Once the new disk has a snapshot those of the earlier one are another disk's."""
-        rules.add(disk)
-        new = seed(cloud, disk, HOUR / 2)
-        report = one_pass(cloud, rules)
-        assert counts(report) == {}
-        (orphans,) = report.orphans
-        assert orphans.count == len(old)
-        assert orphans.disk.startswith(f"{disk.id}#")
-        assert existing(cloud) == {new, *old}
-
-    def test_a_failed_snapshot_already_tells_them_apart(
-        self, cloud: GCECloud, disk: Disk, rules: MemoryRules, old: list[str]
-    ) -> None:
-        """Whatever became of it, the newest snapshot bears the id of the disk that is there."""
-        rules.add(disk)
-        seed(cloud, disk, HOUR / 2, "failed")
-        report = one_pass(cloud, rules)
-        assert counts(report) == {"created": 1}
-        assert [orphans.count for orphans in report.orphans] == [len(old)]
-
-    def test_until_its_first_snapshot_the_earlier_ones_count(
-        self, cloud: GCECloud, disk: Disk, rules: MemoryRules
-    ) -> None:
-        """Known limit: only snapshots tell the disk's id, so that the new one waits its turn.
-
-        Its first snapshot comes when the earlier disk's next would have, and until then the
-        earlier's expire by the rule, the newest never.
-        """
-        newest, old = seed(cloud, disk, HOUR / 2), seed(cloud, disk, 400 * DAY)
-        remake(cloud, disk)
-        rules.add(disk)
-        assert counts(one_pass(cloud, rules)) == {"deleted": 1}
-        assert newest in existing(cloud)
-        assert old not in existing(cloud)
-        cloud.clock.advance(HOUR / 2)
-        assert counts(one_pass(cloud, rules)) == {"created": 1}
-        cloud.complete()
-        cloud.clock.advance(PERIOD)
-        assert [orphans.count for orphans in one_pass(cloud, rules).orphans] == [1]
-
-    def test_two_disks_before_this_one_are_two(
-        self, cloud: GCECloud, disk: Disk, rules: MemoryRules, old: list[str]
-    ) -> None:
-        """Each earlier disk has its own account."""
-        rules.add(disk)
-        seed(cloud, disk, HOUR)
-        remake(cloud, disk)
-        seed(cloud, disk, HOUR / 2)
-        report = one_pass(cloud, rules)
-        assert sorted(orphans.count for orphans in report.orphans) == [1, len(old)]
 
 
 class TestCreating:
@@ -478,110 +235,6 @@ class TestDeleting:
         assert existing(cloud) == {snapshot.id}
 
 
-class TestLabels:
-    def test_adds_labels_by_their_fingerprint(self, cloud: GCECloud, snapshot: Snapshot) -> None:
-        """What is there stays; the labels are written in a request that knows the last ones."""
-        cloud.provider.adopt(snapshot, {"a": "b"})
-        assert cloud.snapshots()[0].labels == {**snapshot.labels, "a": "b"}
-        assert [call.method for call in cloud.gce.calls] == ["snapshots.get", "snapshots.setLabels"]
-
-    def test_asks_once_more_where_labels_changed_meanwhile(
-        self, cloud: GCECloud, snapshot: Snapshot
-    ) -> None:
-        """412 is answered by a second look, and a second 412 is an error."""
-        cloud.gce.fault("snapshots.setLabels", "conditionNotMet")
-        cloud.provider.adopt(snapshot, {"a": "b"})
-        assert cloud.snapshots()[0].labels["a"] == "b"
-        cloud.gce.fault("snapshots.setLabels", "conditionNotMet", times=2)
-        with pytest.raises(DiskFailed):
-            cloud.provider.adopt(snapshot, {"a": "c"})
-        assert cloud.snapshots()[0].labels["a"] == "b"
-
-    def test_reads_the_error_of_its_operation(self, cloud: GCECloud, snapshot: Snapshot) -> None:
-        """An operation that is done and failed is no success (trap)."""
-        cloud.gce.fault("snapshots.setLabels", operation_error="INTERNAL_ERROR", at_once=True)
-        with pytest.raises(DiskFailed):
-            cloud.provider.adopt(snapshot, {"a": "b"})
-
-
-class TestLocate:
-    """Disks of which the cluster tells the name only."""
-
-    def lost(self, name: str = "data", project: str = PROJECT) -> Disk:
-        return Disk("google", project, f"disks/{name}")
-
-    def why(self, cloud: GCECloud, disk: Disk) -> str:
-        found = cloud.provider.locate([disk])[disk]
-        assert isinstance(found, UnknownDisk)
-        assert (found.field, found.value) == ("zone", disk.name.removeprefix("disks/"))
-        return str(found)
-
-    def test_finds_all_by_one_list_for_each_project(self, cloud: GCECloud) -> None:
-        """Zonal and regional disks of two projects are found by two calls (issue 3)."""
-        places = {("a", ZONE), ("b", OTHER_ZONE), ("c", REGION)}
-        expected = {
-            self.lost(name, project): cloud.add_disk(project, name, place)
-            for name, place in places
-            for project in (PROJECT, ELSEWHERE)
-        }
-        cloud.gce.page_size = None
-        assert cloud.provider.locate(expected) == expected
-        methods = [(call.method, call.project) for call in cloud.gce.calls]
-        assert sorted(methods) == [
-            ("disks.aggregatedList", ELSEWHERE),
-            ("disks.aggregatedList", PROJECT),
-        ]
-        assert {call.params["maxResults"] for call in cloud.gce.calls} == {"500"}
-
-    def test_reads_all_pages(self, cloud: GCECloud) -> None:
-        """The disk may be on any of them (trap: a listing cut short)."""
-        for n in range(7):
-            cloud.add_disk(PROJECT, f"other-{n}")
-        disk = cloud.add_disk(PROJECT, "zz")
-        assert cloud.provider.locate([self.lost("zz")]) == {self.lost("zz"): disk}
-        assert len(cloud.gce.calls) == 2
-
-    def test_asks_nothing_for_disks_whose_place_is_known(self, cloud: GCECloud, disk: Disk) -> None:
-        """Volumes that tell their zone cost no call."""
-        assert cloud.provider.locate([disk]) == {}
-        assert cloud.gce.calls == []
-
-    def test_does_not_choose_between_disks_of_a_name(self, cloud: GCECloud) -> None:
-        """Names are unique in a zone only: a problem that names the places, never a guess."""
-        for place in (ZONE, OTHER_ZONE, REGION):
-            cloud.add_disk(PROJECT, "data", place)
-        why = self.why(cloud, self.lost())
-        assert all(f"{kind}/{place}" in why for kind, place in
-                   (("zones", ZONE), ("zones", OTHER_ZONE), ("regions", REGION)))  # fmt: skip
-
-    def test_says_that_there_is_none(self, cloud: GCECloud) -> None:
-        """A name that the project does not have is a problem that names the project."""
-        cloud.add_disk(ELSEWHERE, "data")
-        assert PROJECT in self.why(cloud, self.lost())
-
-    @pytest.mark.parametrize("fault", [{"reason": "forbidden"}, {"timeout_before": True},
-                                       {"warning": "UNREACHABLE"}])  # fmt: skip
-    def test_says_why_the_disks_could_not_be_listed(
-        self, cloud: GCECloud, fault: dict[str, Any]
-    ) -> None:
-        """One project's failure is said of its disks, and the other's are found."""
-        disk = cloud.add_disk(ELSEWHERE, "data")
-        cloud.add_disk(PROJECT, "data")
-        cloud.gce.fault("disks.aggregatedList", project=PROJECT, times=ALWAYS, **fault)
-        there = self.lost(project=ELSEWHERE)
-        found = cloud.provider.locate([self.lost(), there])
-        assert found[there] == disk
-        assert isinstance(found[self.lost()], UnknownDisk)
-        assert "has no disk" not in str(found[self.lost()])
-
-    def test_believes_no_list_that_misses_a_zone(self, cloud: GCECloud) -> None:
-        """The disk that is shown may be another zone's of the same name, which is down."""
-        cloud.add_disk(PROJECT, "data", ZONE)
-        cloud.add_disk(PROJECT, "data", OTHER_ZONE)
-        cloud.gce.unreachable.add(ZONE)
-        assert ZONE in self.why(cloud, self.lost())
-
-
 class TestPasses:
     def test_counts_its_calls(self, cloud: GCECloud, rules: MemoryRules) -> None:
         """A pass over 12 disks and 8 snapshots that go: the pages, and one call for each."""
@@ -659,40 +312,3 @@ class TestPasses:
         assert said["rules"]
         cloud.provider.create(msgspec.structs.replace(order(cloud, disk), description=description))
         assert listed(cloud, PROJECT)[0].deltas == said["deltas"]
-
-
-class TestCheck:
-    def test_asks_of_a_regional_disk_too(self, cloud: GCECloud) -> None:
-        """A disk of a region is another client's."""
-        disk = cloud.add_disk(PROJECT, "data", REGION)
-        found = list(cloud.provider.check(PROJECT, order(cloud, disk), None))
-        assert [(check.name, check.ok) for check in found] == [
-            (f"compute.snapshots.list in {PROJECT}", True),
-            ("compute.disks.createSnapshot of data", True),
-        ]
-
-    def test_labels_need_a_permission_of_their_own(
-        self, cloud: GCECloud, snapshot: Snapshot
-    ) -> None:
-        """Insertion with labels needs compute.snapshots.setLabels as well."""
-        cloud.gce.denied.add("compute.snapshots.setLabels")
-        found = cloud.provider.check(PROJECT, order(cloud, snapshot.disk), snapshot)
-        (missing,) = (check for check in found if not check.ok)
-        assert "setLabels" in missing.detail
-        with pytest.raises(NotAllowed):
-            cloud.provider.create(order(cloud, snapshot.disk))
-
-    def test_a_disk_that_is_gone_is_told(self, cloud: GCECloud) -> None:
-        """What is asked for on a disk that does not exist is not granted."""
-        asked = order(cloud, cloud.missing_disk(PROJECT))
-        missing = [c for c in cloud.provider.check(PROJECT, asked, None) if not c.ok]
-        assert len(missing) == 1
-        assert "notFound" in missing[0].detail
-
-
-def test_times_are_googles(cloud: GCECloud, disk: Disk) -> None:
-    """Google prints Pacific time; the start is that instant, in UTC."""
-    started = datetime.fromisoformat("2026-03-08T09:30:00.123+00:00")
-    cloud.seed(disk, started, order(cloud, disk).labels)
-    assert [s.started for s in listed(cloud, PROJECT)] == [started]
-    assert listed(cloud, PROJECT)[0].started.utcoffset() == timedelta(0)

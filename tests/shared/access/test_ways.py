@@ -7,8 +7,9 @@ import pytest
 
 from shared.access.connect import in_cluster_client
 from shared.access.ways import Way, choose, find
+from shared.environment import load
 from shared.errors import SettingsError
-from shared.settings import Settings, load
+from shared.settings import Settings
 from shared.sources.file import RulesFile
 from tests.emulators.kube import Kube
 

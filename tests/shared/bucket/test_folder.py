@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.bucket.folder import Folder, parse_url
+from shared.bucket.folder import Folder
 from shared.errors import BucketError
 from shared.ports import Bucket
 from tests.contract.bucket import BucketContract, Opener, UnreachableContract, found
@@ -93,19 +93,3 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
     """In words, and not with Python's own error."""
     with pytest.raises(BucketError):
         Folder(str(tmp_path)).get("a\0b")
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("s3://bucket/a#1?2.json", ("s3", "bucket", "a#1?2.json")),
-        ("file:///a/b#c/r.json", ("file", "/a/b#c", "r.json")),
-        ("s3://bucket/rules.json", ("s3", "bucket", "rules.json")),
-        ("gs://bucket/a/b.json.gz", ("gs", "bucket", "a/b.json.gz")),
-        ("file:///backups/demo/rules.json", ("file", "/backups/demo", "rules.json")),
-        ("file:///a%20b/rules.json", ("file", "/a b", "rules.json")),
-    ],
-)
-def test_splits_an_address(url: str, expected: tuple[str, str, str]) -> None:
-    """Into scheme, bucket and name."""
-    assert parse_url(url) == expected

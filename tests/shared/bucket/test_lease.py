@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.bucket.lease import WATCHED, Leases, settle
+from shared.bucket.lease import Leases
+from shared.bucket.records import WATCHED, settle
 from shared.errors import BucketError, Conflict
 from shared.planning.actions import Began
 from tests.clock import NOON

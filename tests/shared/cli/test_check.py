@@ -8,7 +8,7 @@ import pytest
 from functions.aws.snapshots import EBS
 from shared.access.connect import in_cluster_client, kubeconfig_client
 from shared.cli.check import check
-from shared.passes.run import Ports
+from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.ports import Check, RulesSource
 from shared.settings import Settings

@@ -15,16 +15,17 @@ import jsonschema
 import pytest
 import yaml
 
-from functions.aws.wiring import AWSSettings
+from functions.aws.settings import AWSSettings
 from functions.aws.wiring import build as build_aws
 from shared import __version__
 from shared.cli.main import main
+from shared.environment import describe, load
 from shared.errors import DiskFailed
-from shared.passes.run import Ports
+from shared.passes.world import Ports
 from shared.ports import RulesSource
 from shared.reports.schema import json_schema
 from shared.request import Only
-from shared.settings import Settings, describe, load
+from shared.settings import Settings
 from tests.emulators.ec2 import EC2
 from tests.emulators.kube import Kube
 from tests.shared.builders import DAY, NOW, hourly

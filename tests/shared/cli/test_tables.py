@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from shared.cli import tables as render
+from shared.cli import tables
+from shared.cli.console import WIDTH, open_console
+from shared.cli.rows import PER_DISK
 from shared.errors import DiskFailed, NextPass
 from shared.model import Snapshot
 from shared.passes.run import Outcome, run
 from shared.ports import Check
-from shared.reports.schema import Orphaned, Report, Summary
+from shared.reports.entries import Orphaned
+from shared.reports.schema import Report, Summary
 from shared.request import Request
 from shared.settings import Settings
 from tests.shared.builders import DAY, HOUR, NOW, disk, hourly, snapshot
@@ -36,7 +39,7 @@ def outcome(cluster: FakeCluster, cloud: FakeCloud, mode: Any = "plan") -> Outco
 
 def printed(found: Outcome, zone: str = "UTC", width: int = 200) -> str:
     console = Console(file=StringIO(), width=width, highlight=False)
-    render.outcome(found, zone, console)
+    tables.outcome(found, zone, console)
     return text_of(console)
 
 
@@ -129,7 +132,7 @@ def test_what_went_wrong_has_tables_of_its_own() -> None:
 
     assert rows(text, "Failed") == [["create", DISK.id, "", "The volume is gone"]]
     assert rows(text, "Left to a later pass") == [["create", other.id, "", "wait 15 s"]]
-    assert len([row for row in rows(text, "Held") if row[0]]) == render.PER_DISK + 1
+    assert len([row for row in rows(text, "Held") if row[0]]) == PER_DISK + 1
     assert rows(text, "Waiting")[0][0] == f"aws:us-east-1/{DISK.name}"
     assert rows(text, "Incomplete listings") == [["us-east-1", "RequestLimitExceeded"]]
     assert columns(text, "Problems") == ["", "Object", "Field", "Value", "What is wrong"]
@@ -160,7 +163,7 @@ def test_many_deletions_of_a_disk_are_cut_with_a_count() -> None:
     found = rows(printed(outcome(cluster, cloud)), "Would delete")
 
     mine = [row for row in found if row[0] == DISK.id]
-    assert len(mine) == render.PER_DISK + 1 == 7
+    assert len(mine) == PER_DISK + 1 == 7
     assert mine[-1] == [DISK.id, "… 86 more", "all are in the report: --json"]
     assert len([row for row in found if row[0] == other.id]) == 2
 
@@ -174,7 +177,7 @@ def test_markup_in_names_is_printed_as_it_stands() -> None:
     cluster.items += (snapshot_rule("cut", deltas="P1D P7D", **by_disk(region="us-east-1")),)
 
     console = Console(file=StringIO(), width=300, force_terminal=True, highlight=False)
-    render.outcome(outcome(cluster, cloud), "UTC", console)
+    tables.outcome(outcome(cluster, cloud), "UTC", console)
 
     text = text_of(console)
     assert f"shop-rule-{MARKUP}" in text
@@ -256,7 +259,7 @@ def test_a_functions_answer_is_printed_without_its_plan() -> None:
     )
     console = Console(file=StringIO(), width=140)
 
-    render.report(answer, "UTC", console)
+    tables.report(answer, "UTC", console)
 
     text = text_of(console)
     assert text.startswith("Reconcile of cluster (no name) on aws")
@@ -269,7 +272,7 @@ class TestChecks:
         """Each check is a row, ok or FAILED, with what was found and what would help."""
         console = Console(file=StringIO(), width=140)
 
-        render.checks([Check("a", True, "fine"), Check("b", False, MARKUP, "do c")], console)
+        tables.checks([Check("a", True, "fine"), Check("b", False, MARKUP, "do c")], console)
 
         text = text_of(console)
         assert columns(text, "Checks") == ["", "What", "Found", "What to do"]
@@ -282,11 +285,11 @@ class TestChecks:
     def test_say_that_all_is_well(self) -> None:
         """Where nothing failed the last line says so."""
         console = Console(file=StringIO(), width=140)
-        render.checks([Check("a", True)], console)
+        tables.checks([Check("a", True)], console)
         assert text_of(console).endswith("All is well.\n")
 
 
 def test_without_a_terminal_lines_are_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Piped into a file the tables are 140 columns wide, whatever the environment says."""
     monkeypatch.setenv("COLUMNS", "20")
-    assert render._console().width == render.WIDTH
+    assert open_console().width == WIDTH

@@ -22,7 +22,8 @@ from shared.errors import (
 )
 from shared.model import Disk, Snapshot
 from shared.objects import PersistentVolume
-from shared.passes.apply import FOR_DELETIONS, Deadline, apply
+from shared.passes.apply import FOR_DELETIONS, apply
+from shared.passes.deadline import Deadline
 from shared.planning.actions import Create, Delete, Plan
 from shared.planning.labels import AWS, Encoding
 from shared.ports import Check, Listing, Provider, Volumes

@@ -19,7 +19,8 @@ from shared.errors import (
     Unanswered,
 )
 from shared.model import Disk, Snapshot
-from shared.passes.run import CLOSING, Outcome, Ports, run
+from shared.passes.run import CLOSING, Outcome, run
+from shared.passes.world import Ports
 from shared.planning.actions import Create
 from shared.ports import Listing
 from shared.reports import metrics
@@ -29,7 +30,7 @@ from shared.settings import Settings
 from tests.clock import NOON, VirtualClock
 from tests.emulators.canned import Canned, Reply
 from tests.shared.builders import DAY, HOUR, disk, hourly
-from tests.shared.fake_bucket import MIRROR, STATE, FakeBucket, Trouble, shelved
+from tests.shared.fake_bucket import MIRROR, STATE, FakeBucket, Trouble, ports_with
 from tests.shared.fake_cloud import FakeCloud, FakeCluster
 from tests.shared.objects_builders import by_disk, snapshot_rule
 
@@ -60,7 +61,7 @@ class World:
 
     @property
     def ports(self) -> Ports:
-        return shelved(self.cluster, self.cloud, self.bucket)
+        return ports_with(self.cluster, self.cloud, self.bucket)
 
     def run(self, seconds: float | None = None, **request: Any) -> Outcome:
         return run(Request(**request), self.settings, self.ports, seconds)
@@ -85,11 +86,11 @@ class TestOneAtATime:
     def test_a_pass_that_finds_another_does_nothing(self) -> None:
         """It is skipped, which is no failure: no listing, no heartbeat, one metric."""
         world = World()
-        other = shelved(world.cluster, world.cloud, world.bucket)
-        assert other.shelf
+        other = ports_with(world.cluster, world.cloud, world.bucket)
+        assert other.storage
         from shared.bucket.lease import Leases
 
-        held = Leases(world.bucket, other.shelf.folder, "other").take("eu-west-1", 600)
+        held = Leases(world.bucket, other.storage.folder, "other").take("eu-west-1", 600)
         report = world.run().report
         assert ("skipped", 0, 0) == (report.outcome, report.summary.created, report.summary.disks)
         assert [] == world.cloud.calls
@@ -309,12 +310,12 @@ class Guillotine:
 
     def ports(self) -> Ports:
         ports = self.world.ports
-        assert ports.shelf
-        bucket, provider = self.wrap(ports.shelf.bucket), self.wrap(ports.provider)
-        mirror = ports.shelf.mirror
+        assert ports.storage
+        bucket, provider = self.wrap(ports.storage.bucket), self.wrap(ports.provider)
+        mirror = ports.storage.mirror
         mirror._bucket = bucket
-        shelf = ports.shelf._replace(bucket=bucket)
-        return ports._replace(provider=provider, source=self.wrap(ports.source), shelf=shelf)
+        storage = ports.storage._replace(bucket=bucket)
+        return ports._replace(provider=provider, source=self.wrap(ports.source), storage=storage)
 
     def wrap(self, port: Any) -> Any:
         guillotine = self

@@ -9,16 +9,17 @@ import pytest
 
 from functions.aws.wiring import build as build_aws
 from functions.gcp.wiring import build as build_gcp
+from shared.environment import load
 from shared.errors import ClusterError, SettingsError
 from shared.objects import Objects
 from shared.passes.run import run
 from shared.passes.trust import PATIENCE
 from shared.reports.schema import Report
 from shared.request import Request
-from shared.settings import Settings, load
+from shared.settings import Settings
 from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, hourly
-from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, shelf_in
+from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, storage_in
 from tests.shared.fake_cloud import FakeCloud, FakeCluster
 from tests.shared.objects_builders import decode, volume
 from tests.shared.passes.test_run import World
@@ -250,7 +251,7 @@ class TestHalfLost:
         assert "lost 3 of 4" in said(made.run().report)
         made.clock.advance(PATIENCE)
         assert "lost" not in said(made.run(mode="plan").report)
-        assert 4 == len(shelf_in(made.bucket).mirror.read().rules)
+        assert 4 == len(storage_in(made.bucket).mirror.read().rules)
 
     @pytest.mark.parametrize("trouble", ["before", "after"])
     def test_a_bucket_that_fails_meanwhile_deletes_nothing(self, trouble: Trouble) -> None:
@@ -268,15 +269,15 @@ class TestHalfLost:
 class TestMirrorOnly:
     def published(self, made: World) -> World:
         """Let a CronJob publish the mirror that is the only source."""
-        mirror = shelf_in(made.bucket).mirror
+        mirror = storage_in(made.bucket).mirror
         made.bucket.put(MIRROR, mirror.encode(decode(*made.cluster.items)), None)
         return made
 
     def report(self, made: World, **values: Any) -> Report:
         ports = made.ports
-        assert ports.shelf
+        assert ports.storage
         settings = Settings(rules_from="mirror", mirror_url="file:///rules.json", **values)
-        return run(Request(), settings, ports._replace(source=ports.shelf.mirror)).report
+        return run(Request(), settings, ports._replace(source=ports.storage.mirror)).report
 
     def test_deletes_while_it_is_fresh(self) -> None:
         """It is then as good as the cluster."""

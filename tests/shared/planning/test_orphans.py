@@ -11,8 +11,9 @@ from tarsnapper.expire import expire as tarsnapper
 
 from shared.model import Problem, RuleSet, Snapshot, Source
 from shared.planning.actions import Plan
-from shared.planning.expiry import FAILED_AFTER, expire_failed, expire_orphans
+from shared.planning.expiry import FAILED_AFTER, expire_failed
 from shared.planning.labels import CLUSTER, KEEP
+from shared.planning.orphans import expire_orphans
 from shared.planning.plan import plan
 from shared.planning.policy import Policy
 from shared.request import Only

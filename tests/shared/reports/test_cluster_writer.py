@@ -13,24 +13,28 @@ import msgspec
 import pytest
 import yaml
 
+import shared.reports.cluster_requests
 import shared.reports.cluster_writer
 from shared.access.connect import kubeconfig_client
 from shared.bucket.lease import Leases
 from shared.errors import ClusterError
 from shared.objects import GROUP
-from shared.passes.apply import Deadline, apply
+from shared.passes.apply import apply
+from shared.passes.deadline import Deadline
 from shared.passes.run import run
 from shared.planning.plan import plan
 from shared.reports.applied import Applied
 from shared.reports.cluster_writer import StatusWriter
-from shared.reports.status import EventPost, StatusPatch, events, statuses
+from shared.reports.events import EventPost, events
+from shared.reports.rule_statuses import statuses
+from shared.reports.status import StatusPatch
 from shared.request import Mode, Request
 from shared.settings import Settings
 from shared.sources.cluster import Cluster
 from tests.clock import VirtualClock
 from tests.emulators.kube import Kube
 from tests.shared.builders import NOW, hourly
-from tests.shared.fake_bucket import MIRROR, FakeBucket, shelved
+from tests.shared.fake_bucket import MIRROR, FakeBucket, ports_with
 from tests.shared.fake_cloud import FakeCloud
 from tests.shared.objects_builders import (
     DISK,
@@ -53,7 +57,7 @@ Json = dict[str, Any]
 @pytest.fixture(autouse=True)
 def discreet(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Find the token in no log, at any level; give up a silent API soon."""
-    monkeypatch.setattr(shared.reports.cluster_writer, "TIMEOUT", (0.5, 0.2))
+    monkeypatch.setattr(shared.reports.cluster_requests, "TIMEOUT", (0.5, 0.2))
     caplog.set_level(logging.DEBUG)
     yield
     assert TOKEN not in caplog.text
@@ -397,7 +401,7 @@ class Passes:
 
     def __init__(self, site: Site) -> None:
         self.site, self.bucket = site, FakeBucket(site.clock)
-        self.ports = shelved(site.source, site.cloud, self.bucket)._replace(  # type: ignore[arg-type]
+        self.ports = ports_with(site.source, site.cloud, self.bucket)._replace(  # type: ignore[arg-type]
             status=StatusWriter(site.source.client), labels=POLICY.labels, clock=site.clock
         )
 
@@ -456,7 +460,7 @@ def test_writes_nothing_while_the_mirror_stands_in(passes: Passes) -> None:
 def test_writes_nothing_beside_another_pass(passes: Passes) -> None:
     """It saw nothing itself."""
     passes.run()
-    assert passes.ports.shelf
-    Leases(passes.bucket, passes.ports.shelf.folder, "other").take("eu-west-1", 600)
+    assert passes.ports.storage
+    Leases(passes.bucket, passes.ports.storage.folder, "other").take("eu-west-1", 600)
     passes.site.clock.advance(5 * MINUTE)
     assert ([], "skipped") == passes.run()

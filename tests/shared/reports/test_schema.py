@@ -13,9 +13,9 @@ import pytest
 
 from shared.errors import DiskFailed, NextPass
 from shared.model import Disk, Problem, RuleSet, Snapshot, Source
-from shared.passes.reporting import answer
+from shared.passes.reporting import Facts, report_of
 from shared.passes.run import run
-from shared.passes.trust import Reading
+from shared.passes.trust import TrustedRules
 from shared.planning.actions import Create, Delete, Hold, Orphans, Plan, Wait
 from shared.ports import Listing
 from shared.reports import metrics
@@ -60,12 +60,13 @@ def make(plan: Plan, applied: Applied, listings: Sequence[Listing] = (), **more:
         "provider": "aws",
         "cluster": "demo",
         "pass_id": str(uuid.UUID(int=0)),
-        "reading": Reading(RuleSet(read_from="cluster")),
+        "trusted": TrustedRules(RuleSet(read_from="cluster")),
         "skipped": (),
         "started": NOW,
         "finished": NOW + timedelta(seconds=2),
     }
-    return answer(listings=listings, plan=plan, applied=applied, **fields | more).cut()
+    facts = Facts(listings=listings, plan=plan, applied=applied, **fields | more)
+    return report_of(facts).cut()
 
 
 def volume(number: int) -> Disk:
@@ -277,8 +278,8 @@ class TestSchema:
 class TestMetrics:
     def test_are_those_of_the_design(self) -> None:
         """A pass that ended has each metric of the table once, in its unit."""
-        reading = Reading(RuleSet(read_from="the mirror"), "stale", True, HOUR)
-        found = metrics.of_report(make(Plan(now=NOW), Applied(), reading=reading))
+        reading = TrustedRules(RuleSet(read_from="the mirror"), "stale", True, HOUR)
+        found = metrics.of_report(make(Plan(now=NOW), Applied(), trusted=reading))
 
         assert {metric.name: metric.unit for metric in found} == TABLE
         assert len(found) == len(TABLE)

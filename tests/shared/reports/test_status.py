@@ -20,11 +20,12 @@ from shared.planning.actions import Plan
 from shared.planning.plan import plan
 from shared.ports import Listing
 from shared.reports.applied import Applied, foresee
-from shared.reports.status import MAX_PROBLEMS, events, statuses
+from shared.reports.events import events
+from shared.reports.rule_statuses import MAX_PROBLEMS, statuses
 from shared.request import Only
 from tests.emulators.kube import _merge
 from tests.shared.builders import DAY, HOUR, NOW, hourly, snapshot
-from tests.shared.fake_bucket import FakeBucket, shelf_in
+from tests.shared.fake_bucket import FakeBucket, storage_in
 from tests.shared.objects_builders import (
     DISK,
     OTHER_DISK,
@@ -560,7 +561,7 @@ class TestEvents:
 
 def test_the_mirror_does_not_change_with_the_status() -> None:
     """Its bytes are the same, so that no pass writes it anew for what the last one said."""
-    mirror = shelf_in(FakeBucket()).mirror
+    mirror = storage_in(FakeBucket()).mirror
     world = World(*by_claim(), snapshots=hourly(3, NOW, disk=DISK))
     before = mirror.encode(decode(*world.items))
     assert b"PT1H P1D P30D" in before

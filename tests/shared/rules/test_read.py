@@ -13,7 +13,7 @@ from shared.errors import UnknownDisk
 from shared.model import Disk, Problem, Rule, RuleSet, Source
 from shared.objects import decode_list
 from shared.rules.disks import disks_of, relocate, scopes_of
-from shared.rules.read import rule_name
+from shared.rules.names import rule_name
 from tests.shared.objects_builders import (
     DELTAS,
     DISK,

@@ -12,6 +12,7 @@ import pytest
 import urllib3
 import yaml
 
+import shared.sources.api
 import shared.sources.cluster
 from shared.access.connect import in_cluster_client, kubeconfig_client, kubeconfig_cluster
 from shared.errors import ClusterError
@@ -48,7 +49,7 @@ class Lenient(Kube):
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without a pause, and give up a silent API soon."""
     monkeypatch.setattr(urllib3.Retry, "get_backoff_time", lambda retry: 0)
-    monkeypatch.setattr(shared.sources.cluster, "TIMEOUT", (0.5, 0.2))
+    monkeypatch.setattr(shared.sources.api, "TIMEOUT", (0.5, 0.2))
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +266,7 @@ def test_an_answer_that_is_none_fails_the_pass(
 )
 def test_a_body_of_any_kind_is_no_list(body: bytes) -> None:
     """Bytes that are no list of objects decode to a page without a kind, whatever they are."""
-    assert not shared.sources.cluster._decode(body).kind.endswith("List")
+    assert not shared.sources.api.decode_page(body).kind.endswith("List")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from shared.objects import Objects
 from shared.sources.cluster import Cluster
 from shared.sources.mirror import Mirror
 from tests.emulators.kube import Kube
-from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, shelf_in
+from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, storage_in
 from tests.shared.objects_builders import (
     claim,
     clusters,
@@ -34,7 +34,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def mirror(bucket: FakeBucket | None = None) -> Mirror:
-    return shelf_in(bucket or FakeBucket()).mirror
+    return storage_in(bucket or FakeBucket()).mirror
 
 
 def reread(objects: Objects) -> Objects:

@@ -13,12 +13,12 @@ from shared.access.connect import connection_client, kubeconfig_client
 from shared.passes.run import run
 from shared.request import Request
 from shared.settings import Settings
-from shared.sources import cluster as reading_cluster
+from shared.sources import api
 from shared.sources.cluster import Cluster
 from tests.emulators.canned import Canned, Reply
 from tests.emulators.kube import Kube
 from tests.shared.builders import DAY, HOUR, NOW, hourly
-from tests.shared.fake_bucket import MIRROR, FakeBucket, shelved
+from tests.shared.fake_bucket import MIRROR, FakeBucket, ports_with
 from tests.shared.fake_cloud import FakeCloud
 from tests.shared.objects_builders import DISK, by_disk, decode, snapshot_rule
 from tests.shared.sources.test_mirror import mirror
@@ -82,7 +82,7 @@ WAYS: dict[str, Callable[[], AbstractContextManager[str]]] = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for a tenth of the time."""
-    monkeypatch.setattr(reading_cluster, "TIMEOUT", (0.5, 0.5))
+    monkeypatch.setattr(api, "TIMEOUT", (0.5, 0.5))
     monkeypatch.setenv("NO_PROXY", "*")
 
 
@@ -95,7 +95,7 @@ def stand_in(source: Cluster) -> Any:
     bucket.put(MIRROR, mirror().encode(decode(rule)), None)
     bucket.clock.advance(HOUR)
     begin = time.monotonic()
-    ports = shelved(source, cloud, bucket)  # type: ignore[arg-type]
+    ports = ports_with(source, cloud, bucket)  # type: ignore[arg-type]
     report = run(Request(), Settings(), ports).report
     assert set(cloud.snapshots) > {s.id for s in old}
     return report, time.monotonic() - begin
@@ -128,7 +128,7 @@ def test_the_mirror_stands_in_where_the_certificate_is_anothers(tmp_path: Path) 
 
 def test_an_api_that_is_too_slow_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pages it has, reading ends in time for snapshots."""
-    monkeypatch.setattr(reading_cluster, "BUDGET", 0.5)
+    monkeypatch.setattr(api, "BUDGET", 0.5)
     with Kube([snapshot_rule(f"rule-{n}", deltas="PT1H P1D", **by_disk()) for n in range(50)],
               page_limit=1, token=TOKEN) as kube:  # fmt: skip
         kube.fault(times=None, hang=0.2)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from functions.aws.wiring import AWSSettings
+from functions.aws.settings import AWSSettings
+from shared.environment import load
 from shared.errors import SettingsError
-from shared.settings import load
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,19 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from shared.bucket.lease import Lease, Leases, settle
+from shared.bucket.lease import Lease, Leases
+from shared.bucket.records import settle
 from shared.errors import BucketError, Conflict
 from shared.model import Disk, Snapshot
 from shared.planning.actions import Began, Create
 from shared.reports.applied import Applied
-from shared.reports.schema import Action
+from shared.reports.entries import Action
 
 log = logging.getLogger(__name__)
 
 
-class Held:
-    """What one pass holds.
+class ScopeLeases:
+    """The leases that one pass has, by scope.
 
     `skipped` are the scopes that another pass holds; `failed` says of those whose lease could be
     neither taken nor refused why: there snapshots are created, and none is deleted.

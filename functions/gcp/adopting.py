@@ -1,0 +1,76 @@
+"""Snapshots that others made: which there are, who manages them, and how one becomes ours."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from google.api_core.exceptions import PreconditionFailed
+
+from functions.gcp.calls import ComputeClients, raise_failed, sorted_errors
+from functions.gcp.listing import GOING, PAGE, by_generation, get, pages, snapshot_of
+from shared.errors import NextPass
+from shared.model import Disk, Snapshot
+from shared.planning.adopt import Stranger, scopes
+from shared.planning.labels import Labels
+
+#: What stands in the descriptions of those who manage snapshots by themselves.
+_MANAGERS = {"velero.io/": "Velero", "csi.storage.gke.io": "a VolumeSnapshot"}
+
+
+def strangers(
+    clients: ComputeClients, labels: Labels, disks: Collection[Disk]
+) -> Iterable[Stranger]:
+    """List the snapshots of some disks that lack our author label."""
+    for project in scopes(disks):
+        missing: list[str] = []
+        query = {"project": project, "max_results": PAGE}
+        found: list[tuple[Snapshot, Any]] = []
+        texts: dict[str, tuple[str, str]] = {}
+        with sorted_errors():
+            for raw in pages(clients, query, missing):
+                for item in raw.items:
+                    if item.status != GOING:
+                        found.append(snapshot_of(project, item))
+                        texts[item.name] = item.description, manager_of(item)
+        if missing:
+            raise NextPass(f"the list of {project} is incomplete: {'; '.join(missing[:3])}")
+        for snapshot in by_generation(found):
+            if snapshot.disk in disks and not labels.ours(snapshot):
+                yield Stranger(snapshot, *texts[snapshot.id])
+
+
+def adopt(clients: ComputeClients, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+    """Add labels to a snapshot; once more where they changed meanwhile."""
+    with sorted_errors():
+        try:
+            _add_labels(clients, snapshot, labels)
+        except PreconditionFailed:
+            _add_labels(clients, snapshot, labels)
+
+
+def manager_of(item: Any) -> str:
+    """Tell who else made a snapshot and deletes it.
+
+    Google names resource policies; the CSI driver and Velero name themselves in the description.
+    """
+    policy = item.source_snapshot_schedule_policy.rpartition("/")[2]
+    if policy or item.auto_created:
+        return f"the snapshot schedule {policy or '(unnamed)'}"
+    for word, name in _MANAGERS.items():
+        if word in item.description:
+            return name
+    return ""
+
+
+def _add_labels(clients: ComputeClients, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+    project = snapshot.disk.scope
+    found = get(clients, project, snapshot.id)
+    body = {"labels": {**found.labels, **labels}, "label_fingerprint": found.label_fingerprint}
+    operation = clients.snapshots.set_labels_unary(
+        request={
+            "project": project,
+            "resource": snapshot.id,
+            "global_set_labels_request_resource": body,
+        },
+        **clients.how,
+    )
+    raise_failed(operation)

@@ -1,0 +1,73 @@
+"""The command `restore`: find a snapshot and make the manifests that bring it back."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from shared.errors import ClusterError, RequestError
+from shared.objects import Objects
+from shared.passes.world import Ports
+from shared.restore import manifests
+from shared.restore.choose import find, scopes_of
+from shared.restore.request import RestoreRequest, parse_restore
+from shared.restore.volumes import ClusterVolume, read_cluster_volumes
+from shared.text import words
+
+log = logging.getLogger(__name__)
+
+
+def restore(ports: Ports, arguments: argparse.Namespace) -> manifests.Restore:
+    """Make the manifests that bring a snapshot back; nothing is changed.
+
+    Raises:
+        PassError: where nothing fits what was asked for, with what would.
+    """
+    names = ("claim", "volume", "disk", "at", "snapshot", "name", "into", "size")
+    now = ports.clock.now()
+    request = parse_restore(now, **{name: getattr(arguments, name) for name in names})
+    provider, labels = ports.provider, ports.labels
+    volumes = read_cluster_volumes(_objects(ports), provider.volumes, provider.locate)
+    listings = provider.list(_scopes(request, volumes, arguments.scope, ports.scopes))
+    missing = "; ".join(listing.error for listing in listings if not listing.complete)
+    listed = [snapshot for listing in listings for snapshot in listing.snapshots]
+    try:
+        chosen = find(request, listed, volumes, labels, now)
+    except RequestError as error:
+        if missing:
+            raise RequestError(f"{error}; but the listing is incomplete: {missing}") from None
+        raise
+    size = f"{chosen.size}Gi" if chosen.size else None
+    return manifests.restore(request, chosen, volumes, labels, now, size=size, missing=missing)
+
+
+def _scopes(
+    request: RestoreRequest,
+    volumes: Sequence[ClusterVolume],
+    named: Sequence[str],
+    listed: Sequence[str],
+) -> list[str]:
+    """Tell where to look: as named and as objects tell, else where every pass lists."""
+    scopes = sorted({*named, *scopes_of(request, volumes)} or {*listed})
+    if not scopes:
+        raise RequestError(
+            f"nothing tells where the disk of {request} was; name a region or project by --scope"
+        )
+    return scopes
+
+
+def _objects(ports: Ports) -> Objects | None:
+    """Read the cluster, or the mirror where it is gone; None where both are."""
+    sources: list[Any] = [ports.source]
+    if ports.storage and ports.source.live:
+        sources.append(ports.storage.mirror)
+    for source in sources:
+        try:
+            found: Objects = source.read()
+        except ClusterError as error:
+            log.warning("%s", error)
+            continue
+        if found.age is not None:
+            log.warning("volumes and claims are those of the mirror, %s old", words(found.age))
+        return found
+    return None

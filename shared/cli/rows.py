@@ -1,0 +1,112 @@
+"""The lists of a report as rows of text, which a table shows. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from shared.reports.schema import Report
+from shared.text import words
+
+#: Deletions and holds shown of one disk; the report has all.
+PER_DISK = 6
+
+
+class Rows(NamedTuple):
+    """What a table consists of."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Iterable[tuple[str, ...]]
+
+
+def local_time(time: datetime | None, zone: ZoneInfo) -> str:
+    """Print a time to the minute in a time zone."""
+    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z") if time else "none yet"
+
+
+def lists(report: Report, zone: ZoneInfo) -> Iterator[Rows]:
+    """Give all lists of a pass, in their order; some may be empty."""
+    yield _creations(report)
+    yield _deletions(report)
+    yield _by_disk("Held", ((h.disk, h.snapshot, h.reason) for h in report.holds))
+    yield Rows("Waiting", ("Disk", "Why"), ((w.disk, w.reason) for w in report.waiting))
+    yield Rows(
+        "Waited for",
+        ("Disk", "Snapshot", "State"),
+        ((a.disk, a.snapshot, a.state) for a in report.awaited),
+    )
+    yield Rows(
+        "Failed",
+        ("Action", "Disk", "Snapshot", "Why"),
+        ((f.action, f.disk, f.snapshot, f.message) for f in report.failures),
+    )
+    yield _deferred(report)
+    yield _incomplete(report)
+    yield problems(report)
+    yield _orphans(report, zone)
+
+
+def problems(report: Report) -> Rows:
+    """Give what is wrong with rules."""
+    return Rows(
+        "Problems",
+        ("", "Object", "Field", "Value", "What is wrong"),
+        ((p.severity, str(p.source), p.field, p.value, p.message) for p in report.problems),
+    )
+
+
+def _creations(report: Report) -> Rows:
+    if report.mode == "plan":
+        rows = ((d.disk, d.name, d.reason) for d in report.creations)
+        return Rows("Would create", ("Disk", "Name", "Why"), rows)
+    rows = ((d.disk, d.snapshot, d.reason) for d in report.creations)
+    return Rows("Created", ("Disk", "Snapshot", "Why"), rows)
+
+
+def _deletions(report: Report) -> Rows:
+    title = "Would delete" if report.mode == "plan" else "Deleted"
+    notes = ("", "; not confirmed by tarsnapper, too much for it")
+    rows = ((d.disk, d.snapshot, d.reason + notes[d.unconfirmed]) for d in report.deletions)
+    return _by_disk(title, rows)
+
+
+def _by_disk(title: str, rows: Iterable[tuple[str, str, str]]) -> Rows:
+    """Give the first few snapshots of each disk, and how many more there are."""
+    shown: list[tuple[str, ...]] = []
+    for disk, group in groupby(sorted(rows, key=itemgetter(0)), key=itemgetter(0)):
+        found = list(group)
+        shown += found[:PER_DISK]
+        if len(found) > PER_DISK:
+            more = len(found) - PER_DISK
+            shown.append((disk, f"… {more} more", "all are in the report: --json"))
+    return Rows(title, ("Disk", "Snapshot", "Why"), shown)
+
+
+def _deferred(report: Report) -> Rows:
+    return Rows(
+        "Not done: call again" if report.mode == "backfill" else "Left to a later pass",
+        ("Action", "Disk", "Snapshot", "Why"),
+        ((d.action, d.disk, d.snapshot, d.reason) for d in report.deferred),
+    )
+
+
+def _incomplete(report: Report) -> Rows:
+    return Rows(
+        "Incomplete listings",
+        ("Scope", "Why"),
+        ((s.scope, s.error) for s in report.scopes if not s.complete and not s.skipped),
+    )
+
+
+def _orphans(report: Report, zone: ZoneInfo) -> Rows:
+    return Rows(
+        "Orphans: no rule covers their disk any more",
+        ("Disk", "Snapshots", "Newest", "What becomes of them"),
+        (
+            (o.disk, str(o.count), f"{local_time(o.newest, zone)}, {words(o.age)} ago", o.reason)
+            for o in report.orphans
+        ),
+    )

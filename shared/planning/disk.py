@@ -1,0 +1,143 @@
+"""What is decided about one disk that rules cover. Pure."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from shared.model import Disk, Problem, Rule, Snapshot
+from shared.planning.actions import Create, Delete, DiskPlan, Hold, Wait
+from shared.planning.due import FORCED, Due, forced, is_due
+from shared.planning.expiry import Expiry, expire, expire_failed
+from shared.planning.histories import states_of
+from shared.planning.notes import of_disk
+from shared.planning.situation import Situation
+from shared.retention.deltas import Deltas, parse
+
+
+class Decision(NamedTuple):
+    """What becomes of one disk; `create` has no name or labels yet.
+
+    `rules` are those in force, the most frequent first: the new snapshot is labelled by them.
+    """
+
+    account: DiskPlan
+    problems: Sequence[Problem] = ()
+    rules: Sequence[Rule] = ()
+    create: Create | None = None
+    wait: Wait | None = None
+    deletes: Sequence[Delete] = ()
+    holds: Sequence[Hold] = ()
+
+
+def decide(disk: Disk, situation: Situation) -> Decision:
+    """Decide whether a disk gets a snapshot, and which of its snapshots go."""
+    history = situation.histories.get(disk, ())
+    rules = situation.in_force(disk)
+    problems = of_disk(rules, history, situation.now, situation.policy.period)
+    if not rules:
+        return Decision(DiskPlan(disk=disk, states=states_of(history)), problems)
+    lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
+    due = _due(disk, lists, history, situation)
+    wait = _wait(disk, due, situation)
+    expiry, failed = _expiry(disk, lists, due, history, situation)
+    ordered = sorted(rules, key=lambda r: (parse(r.deltas).interval(situation.now), r.name))
+    return Decision(
+        account=_account(disk, rules, lists, due, expiry, failed, situation),
+        problems=problems,
+        rules=ordered,
+        create=_create(disk, ordered, due) if due.due and not wait else None,
+        wait=wait,
+        deletes=[*expiry.deletes, *failed],
+        holds=expiry.holds,
+    )
+
+
+def _due(
+    disk: Disk, lists: Sequence[Deltas], history: Sequence[Snapshot], situation: Situation
+) -> Due:
+    now, policy, began = situation.now, situation.policy, situation.began.get(disk)
+    due = is_due(history, lists, now, policy.period, began)
+    if policy.keep_until:
+        return forced(due, history, _forced_before(history, situation), now, began)
+    return due
+
+
+def _forced_before(history: Sequence[Snapshot], situation: Situation) -> Snapshot | None:
+    """Find what an earlier call forced within the hour and kept as long."""
+    now, policy = situation.now, situation.policy
+    # A call around midnight asks for a day more than the one before.
+    least = (date.fromisoformat(policy.keep_until) - timedelta(days=1)).isoformat()
+    return next(
+        (
+            s
+            for s in reversed(history)
+            if s.state != "failed"
+            and timedelta(0) <= now - s.started < FORCED
+            and policy.labels.owner(s) != "other"
+            and policy.labels.kept_until(s) >= least
+        ),
+        None,
+    )
+
+
+def _wait(disk: Disk, due: Due, situation: Situation) -> Wait | None:
+    """Say why a disk that is due gets no snapshot in this pass."""
+    if not due.due:
+        return None
+    if gap := situation.listing_gap(disk):
+        return Wait(disk=disk, cause="incomplete-listing", reason=gap)
+    return Wait(disk=disk, cause=due.wait[0], reason=due.wait[1]) if due.wait else None
+
+
+def _create(disk: Disk, rules: Sequence[Rule], due: Due) -> Create:
+    return Create(
+        disk=disk,
+        name="",
+        labels={},
+        description="",
+        rules=tuple(dict.fromkeys(rule.name for rule in rules)),
+        overdue=due.overdue,
+        reason=due.reason,
+        spacing=due.spacing,
+    )
+
+
+def _expiry(
+    disk: Disk,
+    lists: Sequence[Deltas],
+    due: Due,
+    history: Sequence[Snapshot],
+    situation: Situation,
+) -> tuple[Expiry, list[Delete]]:
+    """Decide what goes: by retention, and of the failed ones."""
+    now, policy, blocked = situation.now, situation.policy, situation.blocked(disk)
+    expiry = expire(history, lists, now, policy, blocked)
+    if policy.creating_only:
+        return Expiry([], [], expiry.kept), []
+    return expiry, [] if blocked else expire_failed(history, due.interval, now, policy)
+
+
+def _account(
+    disk: Disk,
+    rules: Sequence[Rule],
+    lists: Sequence[Deltas],
+    due: Due,
+    expiry: Expiry,
+    failed: Sequence[Delete],
+    situation: Situation,
+) -> DiskPlan:
+    return DiskPlan(
+        disk=disk,
+        states=states_of(situation.histories.get(disk, ())),
+        rules=tuple(dict.fromkeys(rule.name for rule in rules)),
+        policy=tuple(str(deltas) for deltas in lists),
+        interval=due.interval,
+        newest=due.newest,
+        next_due=due.newest + due.interval if due.newest else situation.now,
+        overdue=due.overdue,
+        late=due.late,
+        kept=dict(expiry.kept),
+        deletes=len(expiry.deletes),
+        removed=len(failed),
+        holds=len(expiry.holds),
+    )

@@ -1,0 +1,159 @@
+"""What is sent to the cluster's API to write one status or Event, and how answers are read."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from shared.errors import ClusterError
+from shared.objects import GROUP
+from shared.reports.events import EventPost
+from shared.reports.status import StatusPatch
+from shared.text import shorten
+
+#: Seconds that a request may take to connect and to be answered.
+TIMEOUT = (3, 5)
+
+#: What stands in a path: the API's own names are such, and none of them leads elsewhere.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+#: Gives an ApiClient of the kubernetes package, connected; raises ClusterError.
+Client = Callable[[], Any]
+
+#: What is no failure: it is written; it is there already, or was changed; or is about to go.
+Result = Literal["written", "conflict", "terminating"]
+
+
+class NotWritten(Exception):
+    """One is not taken, for a reason that is worth a word."""
+
+
+class Missing(NotWritten):
+    """It was deleted meanwhile; or else all of them are missing, which is worth a word as well."""
+
+
+class Invalid(NotWritten):
+    """It is about this one alone, and says nothing of the next."""
+
+
+class _Cause(msgspec.Struct):
+    reason: str = ""
+
+
+class _Details(msgspec.Struct):
+    causes: list[_Cause] = []
+
+
+class _Said(msgspec.Struct):
+    message: str = ""
+    details: _Details = msgspec.field(default_factory=_Details)
+
+
+class _Answer(NamedTuple):
+    """The HTTP status, and what the API says with it."""
+
+    status: int
+    said: _Said
+
+
+def patch_status(client: Client, patch: StatusPatch) -> Result:
+    """Write the status of one rule.
+
+    Without metadata.resourceVersion: nobody else writes the status, so that there is nothing to
+    lose, and an owner who edits the spec meanwhile would only keep it from being written. For what
+    was edited it does not speak: observedGeneration says of which spec it does.
+
+    Raises:
+        NotWritten: where the API refuses this one.
+        ClusterError: where asking for anything else is of no use.
+    """
+    source = patch.source
+    _check(source.namespace, source.name)
+    rule = f"/namespaces/{source.namespace}/snapshotrules/{source.name}"
+    answer = _send(client, "PATCH", f"/apis/{GROUP}/v1{rule}/status", {"status": patch.status})
+    if result := _result(answer, 200):
+        return result
+    if answer.status == 404:  # the same where the definition has no status as for a rule gone
+        raise Missing("there is no status of it: kubectl apply -f manifests/crd.yaml")
+    if answer.status == 422:  # with the status, an API server judges the rule itself again
+        raise Invalid(f"{_described(answer)}; neither rule nor status may be "
+                      "such, or the definition is an older one")  # fmt: skip
+    grant = "patch on snapshotrules/status, as manifests/rbac-status.yaml does"
+    raise _refused(answer, grant)
+
+
+def post_event(client: Client, post: EventPost) -> Result:
+    """Write one Event; one that is there is left alone.
+
+    Raises:
+        NotWritten: where the API refuses this one.
+        ClusterError: where asking for anything else is of no use.
+    """
+    namespace = post.body["metadata"]["namespace"]
+    _check(namespace, post.name)
+    answer = _send(client, "POST", f"/api/v1/namespaces/{namespace}/events", post.body)
+    if result := _result(answer, 201):
+        return result
+    if answer.status == 404:
+        raise Missing("its namespace is gone")
+    if answer.status == 422:
+        raise Invalid(_described(answer))
+    raise _refused(answer, "create on events, as manifests/rbac-status.yaml does")
+
+
+def _send(client: Client, method: str, path: str, body: dict[str, Any]) -> _Answer:
+    """Ask once; raise ClusterError where asking for anything else is of no use."""
+    import urllib3
+
+    api = client()
+    kind = "application/json" if method == "POST" else "application/merge-patch+json"
+    request = api.param_serialize(
+        method,
+        path,
+        header_params={"Accept": "application/json", "Content-Type": kind},
+        body=body,
+        auth_settings=["BearerToken"],
+    )
+    try:
+        response = api.call_api(*request, _request_timeout=TIMEOUT)
+        answer = _Answer(response.status, _decode(response.response.data))
+    except urllib3.exceptions.HTTPError as error:
+        reason = getattr(error, "reason", None) or error
+        raise ClusterError(f"the API does not answer ({type(reason).__name__})") from None
+    if answer.status in (401, 429) or answer.status >= 500:
+        raise ClusterError(_described(answer))
+    return answer
+
+
+def _check(*names: str) -> None:
+    if not all(map(_NAME.fullmatch, names)):
+        raise NotWritten("is called as nothing in a cluster is")
+
+
+def _decode(body: bytes) -> _Said:
+    try:
+        return msgspec.json.decode(body, type=_Said)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Said()
+
+
+def _result(answer: _Answer, written: int) -> Result | None:
+    """Tell what an answer comes to, if it is no failure; `written` is the status of success."""
+    if answer.status == written:
+        return "written"
+    if answer.status == 409:
+        return "conflict"
+    causes = answer.said.details.causes
+    going = any(cause.reason == "NamespaceTerminating" for cause in causes)
+    return "terminating" if answer.status == 403 and going else None
+
+
+def _refused(answer: _Answer, grant: str) -> NotWritten:
+    hint = f"; grant {grant}" if answer.status == 403 else ""
+    return NotWritten(f"{_described(answer)}{hint}")
+
+
+def _described(answer: _Answer) -> str:
+    reason = shorten(answer.said.message, 300) or "no reason given"
+    return f"the API answered {answer.status}: {reason}"

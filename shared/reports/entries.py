@@ -1,0 +1,91 @@
+"""What the lists of a report have: an entry for each listing, action, hold, disk or snapshot."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from shared.model import State
+
+Action = Literal["create", "delete"]
+
+
+class ScopeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One listing: how many of our snapshots; where it is incomplete, why.
+
+    A scope that was `skipped` was not listed, since another pass held its lease.
+    """
+
+    scope: str
+    snapshots: int = 0
+    complete: bool = True
+    skipped: bool = False
+    error: str = ""
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A creation or deletion; in plan mode one that would be, its `snapshot` empty if new."""
+
+    disk: str
+    snapshot: str
+    name: str = ""
+    rules: tuple[str, ...] = ()
+    reason: str
+    unconfirmed: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned action that did not succeed; `code` is the cloud's own."""
+
+    action: Action
+    disk: str
+    snapshot: str = ""
+    code: str
+    message: str
+
+
+class Deferred(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned action left to the next pass."""
+
+    action: Action
+    disk: str
+    snapshot: str = ""
+    reason: str
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A deletion that the plan refuses for now."""
+
+    disk: str
+    snapshot: str
+    cause: str
+    reason: str
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk that is due, but not snapshotted in this pass."""
+
+    disk: str
+    cause: str
+    reason: str
+
+
+class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
+    """Snapshots of this cluster on a disk that no rule covers any more.
+
+    `age` is the newest's, an ISO 8601 duration; `reason` says what becomes of them.
+    """
+
+    disk: str
+    count: int
+    newest: datetime
+    age: timedelta
+    reason: str
+
+
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that a backfill waited for, and how it was at the end."""
+
+    disk: str
+    snapshot: str
+    state: State

@@ -1,0 +1,101 @@
+"""What a SnapshotRule's spec names: a disk, a claim or a volume. Pure."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from shared.errors import UnknownDisk
+from shared.model import Disk, Source
+from shared.objects import PersistentVolume, SnapshotRule
+from shared.rules.bindings import Bindings
+from shared.rules.wrong import Powerless, Skip, Wrong
+
+#: What `spec.backend` may name; another cloud's rules are skipped, not wrong.
+BACKENDS = ("aws", "google", "digitalocean")
+TARGETS = ("disk", "persistentVolumeClaim", "persistentVolume")
+
+
+class Target(NamedTuple):
+    """A disk that an object has power over, and its volume, where the cluster has one."""
+
+    disk: Disk
+    volume: PersistentVolume | None
+
+
+def target_of(
+    source: Source, rule: SnapshotRule, bindings: Bindings, disk_rule_namespaces: Collection[str]
+) -> Target:
+    """Tell what a SnapshotRule is about.
+
+    Args:
+        source: the rule.
+        rule: as it was read.
+        bindings: whose volume is whose.
+        disk_rule_namespaces: may use `spec.disk` and `spec.persistentVolume`; none: all may.
+
+    Raises:
+        Wrong: where that cannot be told, or the rule has no power over it.
+        Skip: where it is another cloud's.
+    """
+    spec = rule.spec
+    if not isinstance(spec, Mapping):
+        raise Wrong("spec", spec, "is not an object; write spec.deltas and spec.disk, "
+                    "spec.persistentVolumeClaim or spec.persistentVolume")  # fmt: skip
+    given = [target for target in TARGETS if spec.get(target) is not None]
+    if len(given) != 1:
+        raise Wrong("spec", ", ".join(given), f"must name one of {', '.join(TARGETS)}; "
+                    f"it names {len(given)}")  # fmt: skip
+    kind, field = given[0], f"spec.{given[0]}"
+    if kind == "disk":
+        _may_use_disks(source, field, disk_rule_namespaces)
+        disk = _disk(spec, bindings)
+        return Target(disk, bindings.owners.get(disk))
+    name = spec[kind]
+    if not isinstance(name, str) or not name:
+        raise Wrong(field, name, "is not a name; write it as a string")
+    if kind == "persistentVolume":
+        _may_use_disks(source, field, disk_rule_namespaces)
+        volume = _volume(source, name, bindings)
+    else:
+        volume = _volume_of_claim(source, name, bindings)
+    return Target(bindings.disk_of(volume), volume)
+
+
+def _disk(spec: Mapping[str, Any], bindings: Bindings) -> Disk:
+    backend = spec.get("backend")
+    if backend not in BACKENDS:
+        raise Wrong("spec.backend", backend, "is not a cloud; aws or google would do")
+    if backend != bindings.cloud.backend:
+        raise Skip
+    disk = spec["disk"]
+    if not isinstance(disk, Mapping):
+        raise Wrong("spec.disk", disk, "is not an object; see the examples of SnapshotRules")
+    try:
+        return bindings.cloud.from_spec(disk)
+    except UnknownDisk as error:
+        raise Wrong(f"spec.disk.{error.field}", error.value, str(error)) from None
+
+
+def _volume_of_claim(source: Source, name: str, bindings: Bindings) -> PersistentVolume:
+    field = "spec.persistentVolumeClaim"
+    claim = bindings.claims.get((source.namespace, name))
+    if claim is None:
+        raise Wrong(field, name, f"there is no such claim in namespace {source.namespace}",
+                    claim=name)  # fmt: skip
+    return bindings.volume_of(claim, field)
+
+
+def _volume(source: Source, name: str, bindings: Bindings) -> PersistentVolume:
+    field = "spec.persistentVolume"
+    volume = bindings.volumes.get(name)
+    if volume is None:
+        raise Wrong(field, name, "there is no such volume")
+    ref = volume.spec.claim_ref
+    if ref and ref.namespace != source.namespace:
+        raise Powerless(field, name, "is claimed from another namespace; write the rule there")
+    return volume
+
+
+def _may_use_disks(source: Source, field: str, allowed: Collection[str]) -> None:
+    if allowed and source.namespace not in allowed:
+        raise Powerless(field, source.namespace, "rules of this namespace may not use it; "
+                        "DISK_RULE_NAMESPACES says which may")  # fmt: skip

@@ -1,0 +1,199 @@
+"""Which snapshot is restored: the newest that fits, of what is asked for and of nothing else."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+
+from functions.gcp.volumes import PersistentDisks
+from shared.errors import RequestError
+from shared.model import Disk
+from shared.planning.labels import AWS, CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels
+from shared.restore.choose import find, scopes_of
+from shared.restore.request import RestoreRequest, parse_restore
+from shared.restore.volumes import read_cluster_volumes
+from tests.shared import objects_builders as objects
+from tests.shared.builders import DAY, HOUR, NOW, disk, snapshot
+from tests.shared.restore.builders import (
+    BOUND,
+    DATA,
+    GOOGLE_DISK,
+    ID,
+    LABELS,
+    ON_GOOGLE,
+    SHOP_DATA,
+    SPEC,
+    claim_of,
+    made,
+    of_data,
+    origins,
+    said,
+)
+
+
+def test_the_newest_completed_one_is_restored() -> None:
+    old, newest = of_data("snap-old", DAY), of_data("snap-new", HOUR)
+    pending = of_data("snap-pending", timedelta(0), state="pending")
+    failed = of_data("snap-failed", timedelta(0), state="failed")
+    ahead = of_data("snap-ahead", -HOUR)
+    listed = [newest, ahead, pending, old, failed]
+    assert newest == find(DATA, listed, BOUND, LABELS, NOW)
+
+
+def test_a_time_chooses_the_newest_begun_by_then() -> None:
+    listed = [of_data(f"snap-{days}", days * DAY) for days in range(1, 6)]
+    asked = parse_restore(NOW, claim="shop/data", at=(NOW - 3 * DAY).isoformat())
+    assert find(asked, listed, BOUND, LABELS, NOW).id == "snap-3"
+    early = parse_restore(NOW, claim="shop/data", at="2026-01-01")
+    with pytest.raises(RequestError, match=r"nearest are snap-5 .*, snap-4 .*, snap-3 [^,]*$"):
+        find(early, listed, BOUND, LABELS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("id", "message"),
+    [
+        ("snap-nowhere", "is not there, or does not bear our label; the newest are snap-good"),
+        ("snap-pending", "is still pending; wait until it is completed; the newest"),
+        ("snap-failed", "failed: it is no backup; the newest are snap-good"),
+        ("snap-other", "is of disk aws:eu-west-1/vol-0a, not of claim shop/data; the newest"),
+    ],
+)
+def test_a_snapshot_that_would_not_do_says_what_would(id: str, message: str) -> None:  # noqa: A002
+    listed = [
+        of_data("snap-good"),
+        of_data("snap-pending", state="pending"),
+        of_data("snap-failed", state="failed"),
+        of_data("snap-other", on=disk(), labels={}),
+    ]
+    asked = parse_restore(NOW, claim="shop/data", snapshot=id)
+    with pytest.raises(RequestError, match=re.escape(message)):
+        find(asked, listed, BOUND, LABELS, NOW)
+
+
+def test_a_certain_snapshot_is_found_by_its_id() -> None:
+    listed = [of_data("snap-a", DAY), of_data("snap-b")]
+    asked = parse_restore(NOW, claim="shop/data", snapshot="snap-a")
+    assert listed[0] == find(asked, listed, BOUND, LABELS, NOW)
+
+
+def test_no_completed_snapshot_says_what_there_is() -> None:
+    pending = of_data(state="pending")
+    with pytest.raises(RequestError, match="no completed snapshot of claim shop/data: 1 pending"):
+        find(DATA, [pending], BOUND, LABELS, NOW)
+    with pytest.raises(RequestError, match="check region or project, and the author label"):
+        find(DATA, [], BOUND, LABELS, NOW)
+
+
+def test_snapshots_without_our_label_do_not_count() -> None:
+    foreign = snapshot("snap-x", NOW - HOUR, disk=objects.DISK, labels=SHOP_DATA)
+    with pytest.raises(RequestError, match="no completed snapshot"):
+        find(DATA, [foreign], BOUND, LABELS, NOW)
+
+
+def test_the_daemons_snapshots_are_found_by_their_disk() -> None:
+    daemon = snapshot("snap-x", NOW, disk=objects.DISK, labels={"created-by": "k8s-snapshots"})
+    assert daemon == find(DATA, [daemon], BOUND, LABELS, NOW)
+
+
+def test_labels_tell_where_no_object_does() -> None:
+    assert find(DATA, [of_data()], [], LABELS, NOW).id == ID
+    volume = of_data(labels={VOLUME: "pv-data"})
+    assert find(RestoreRequest(volume="pv-data"), [volume], [], LABELS, NOW) == volume
+    for name in (objects.VOL, objects.DISK.id):
+        assert find(RestoreRequest(disk=name), [volume], [], LABELS, NOW) == volume
+
+
+def test_another_clusters_claim_of_the_same_name_is_another_claim() -> None:
+    other = of_data(labels=SHOP_DATA | {CLUSTER: "staging"})
+    with pytest.raises(RequestError, match="but of cluster staging: set CLUSTER_ID"):
+        find(DATA, [other], [], LABELS, NOW)
+    # Its disk, though, is the proof that it is ours.
+    assert other == find(DATA, [other], BOUND, LABELS, NOW)
+
+
+def test_without_a_cluster_of_our_own_only_one_may_be_meant() -> None:
+    nobody = Labels(AWS)
+    one, two = of_data("snap-1"), of_data("snap-2", labels=SHOP_DATA | {CLUSTER: "staging"})
+    assert one == find(DATA, [one], [], nobody, NOW)
+    with pytest.raises(RequestError, match="several clusters have a claim shop/data: demo, stag"):
+        find(DATA, [one, two], [], nobody, NOW)
+
+
+def test_a_claim_that_names_a_strangers_volume_gets_nothing_of_it() -> None:
+    known = origins(
+        objects.volume(spec=SPEC, claimed_by=("bank", "ledger")),
+        objects.claim("ledger", "bank"),
+        objects.claim("data", "shop", volume="pv-data"),
+    )
+    ledger = of_data(labels={NAMESPACE: "bank", CLAIM: "ledger"})
+    with pytest.raises(RequestError, match="no completed snapshot of claim shop/data"):
+        find(DATA, [ledger], known, LABELS, NOW)
+
+
+@given(objects.clusters(), objects.NAMESPACES, objects.NAMES)
+def test_no_claim_gets_the_data_of_another_namespace(
+    cluster: tuple[list[objects.Json], dict[Disk, str]], namespace: str, name: str
+) -> None:
+    """Whatever claims say that they are bound to, a disk's namespace is its volume's claimRef's."""
+    items, owners = cluster
+    known = origins(*items)
+    listed = [of_data(f"snap-{on.name}", on=on, labels={}) for on in sorted(owners)]
+    request = RestoreRequest(namespace=namespace, claim=name)
+    try:
+        chosen = find(request, listed, known, LABELS, NOW)
+    except RequestError:
+        return
+    assert owners[chosen.disk] == namespace
+    size = RestoreRequest(namespace=namespace, claim=name, size="1Gi")
+    assert claim_of(made(size, chosen, known, size=None))["metadata"]["namespace"] == namespace
+
+
+def test_the_present_disk_comes_before_an_earlier_one() -> None:
+    earlier = objects.volume("pv-old", objects.OTHER_VOL, claim_uid="stale")
+    known = origins(earlier, objects.volume(spec=SPEC), objects.claim())
+    old = of_data("snap-old", HOUR, on=objects.OTHER_DISK)
+    present = of_data("snap-present", 2 * HOUR)
+    assert present == find(DATA, [old, present], known, LABELS, NOW)
+    # Before the present disk there was only the earlier one.
+    assert old == find(DATA, [old], known, LABELS, NOW)
+    found = made(found=old, known=known)
+    assert said(found, "Check: this is an earlier disk; now it is aws:eu-west-1/" + objects.VOL)
+
+
+def test_the_disk_of_a_claim_that_was_made_anew_is_said_to_be_so() -> None:
+    known = origins(objects.volume(claim_uid="stale"), objects.claim(volume=""))
+    found = made(found=find(DATA, [of_data()], known, LABELS, NOW), known=known)
+    assert said(found, "Check: the disk is that of an earlier claim of the same name.")
+
+
+def test_on_google_names_that_are_written_alike_are_told_apart_by_the_cluster() -> None:
+    items = [
+        {"kind": "PersistentVolume", "metadata": {"name": f"pv-{n}"}, "spec": {
+            "csi": {"driver": "pd.csi.storage.gke.io",
+                    "volumeHandle": f"projects/acme-data/zones/europe-west1-b/disks/{n}"},
+            "claimRef": {"namespace": "shop", "name": claim, "uid": "u"}}}
+        for n, claim in (("one", "a.b"), ("two", "a-b"))
+    ]  # fmt: skip
+    listed = [
+        of_data(n, on=Disk("google", "acme-data", f"zones/europe-west1-b/disks/{n}"),
+                labels={NAMESPACE: "shop", CLAIM: "a-b"})
+        for n in ("one", "two")
+    ]  # fmt: skip
+    known = read_cluster_volumes(objects.decode(*items), PersistentDisks("acme-data"))
+    for n, claim in (("one", "a.b"), ("two", "a-b")):
+        asked = RestoreRequest(namespace="shop", claim=claim)
+        assert find(asked, listed, known, ON_GOOGLE, NOW).id == n
+    asked = RestoreRequest(namespace="shop", claim="a.b")
+    found = made(asked, find(asked, listed, [], ON_GOOGLE, NOW), [], ON_GOOGLE)
+    assert said(found, "Check: labels are not exact here")
+
+
+def test_scopes_are_those_of_the_disks_that_are_asked_for() -> None:
+    known = origins(objects.volume(spec=SPEC), objects.claim())
+    assert ["eu-west-1"] == scopes_of(DATA, known)
+    assert [] == scopes_of(DATA, [])
+    assert [] == scopes_of(RestoreRequest(namespace="shop", claim="other"), known)
+    assert ["eu-west-1"] == scopes_of(RestoreRequest(disk=objects.VOL), known)
+    assert ["us-east-1"] == scopes_of(RestoreRequest(disk="aws:us-east-1/vol-0a"), [])
+    assert ["acme-data"] == scopes_of(RestoreRequest(disk=GOOGLE_DISK.id), [])
