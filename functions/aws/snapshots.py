@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
-from functions.aws import adopting, checks
 from functions.aws.calls import CONNECT, READ, EC2Clients, order, sorted_errors
 from functions.aws.errors import THROTTLED
 from functions.aws.listing import list_regions, snapshot_of
@@ -86,18 +85,26 @@ class EBS:
 
     def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
         """List the snapshots of some volumes that lack our author label."""
+        from functions.aws import adopting
+
         return adopting.strangers(self._clients, self._labels, disks)
 
     def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
         """Add tags to a snapshot."""
+        from functions.aws import adopting
+
         adopting.adopt(self._clients, snapshot, labels)
 
     def credentials(self) -> Check:
         """Tell the account and identity; needs no permission."""
+        from functions.aws import checks
+
         return checks.credentials(self._identity)
 
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None
     ) -> Iterable[Check]:
         """Try each permission with DryRun."""
+        from functions.aws import checks
+
         return checks.check(self._clients, scope, create, snapshot)

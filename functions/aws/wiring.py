@@ -17,9 +17,8 @@ from shared.access.ways import Way, find
 from shared.bucket.storage import open_storage
 from shared.environment import load
 from shared.errors import SettingsError
-from shared.passes.world import Ports, labels_of
+from shared.passes.world import Ports, labels_of, status_writer_of
 from shared.ports import RulesSource
-from shared.reports.cluster_writer import status_writer
 
 
 def build(
@@ -45,7 +44,7 @@ def build(
         labels,
         scopes=settings.regions,
         storage=found,
-        status=status_writer(settings, rules),
+        status=status_writer_of(settings, rules),
     )
 
 

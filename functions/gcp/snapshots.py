@@ -10,7 +10,6 @@ from typing import Any
 
 from google.api_core.exceptions import BadRequest, Conflict, NotFound
 
-from functions.gcp import adopting, checks, locating
 from functions.gcp.calls import (
     PATIENCE,
     REQUEST,
@@ -59,6 +58,8 @@ class Disks:
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
         """Find the disks whose volumes tell no place, by one list for each of their projects."""
+        from functions.gcp import locating
+
         return locating.locate(self._clients, disks)
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
@@ -101,20 +102,28 @@ class Disks:
 
     def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
         """List the snapshots of some disks that lack our author label."""
+        from functions.gcp import adopting
+
         return adopting.strangers(self._clients, self._labels, disks)
 
     def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
         """Add labels to a snapshot; once more where they changed meanwhile."""
+        from functions.gcp import adopting
+
         adopting.adopt(self._clients, snapshot, labels)
 
     def credentials(self) -> Check:
         """Tell who we are."""
+        from functions.gcp import checks
+
         return checks.credentials(self._identity)
 
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None
     ) -> Iterable[Check]:
         """List one, and ask for permissions on a disk and a snapshot: there is no dry run."""
+        from functions.gcp import checks
+
         return checks.check(self._clients, self._labels, scope, create, snapshot)
 
     def _insert(self, create: Create) -> datetime:

@@ -13,9 +13,8 @@ from functions.gcp.snapshots import Disks
 from shared.access.ways import Way, find
 from shared.bucket.storage import open_storage
 from shared.environment import load
-from shared.passes.world import Ports, labels_of
+from shared.passes.world import Ports, labels_of, status_writer_of
 from shared.ports import RulesSource
-from shared.reports.cluster_writer import status_writer
 
 
 def build(
@@ -48,7 +47,7 @@ def build(
         labels,
         scopes=settings.projects,
         storage=found,
-        status=status_writer(settings, rules),
+        status=status_writer_of(settings, rules),
     )
 
 

@@ -12,7 +12,6 @@ from shared.bucket.lease import Leases
 from shared.errors import BucketError
 from shared.model import RuleSet, Snapshot
 from shared.passes.apply import apply
-from shared.passes.awaiting import wait_for
 from shared.passes.deadline import Deadline
 from shared.passes.listings import list_scopes, snapshots_of
 from shared.passes.reporting import Facts, report_of
@@ -20,7 +19,6 @@ from shared.passes.scope_leases import ScopeLeases
 from shared.passes.trust import PATIENCE, RulesReader, TrustedRules
 from shared.passes.world import Ports, options_of, policy_of
 from shared.planning.actions import Plan
-from shared.planning.explain import explain
 from shared.planning.explanation import Explanation
 from shared.planning.plan import plan
 from shared.planning.situation import rules_in_force
@@ -189,6 +187,8 @@ class _Pass:
         ports, request = self.ports, self.request
         awaited: tuple[Awaited, ...] = ()
         if request.wait:
+            from shared.passes.awaiting import wait_for
+
             awaited = wait_for(planned, applied, listed, ports, self.deadline)
         return report_of(
             Facts(
@@ -214,6 +214,8 @@ class _Pass:
     ) -> tuple[Explanation, ...]:
         if self.request.mode != "explain":
             return ()
+        from shared.planning.explain import explain
+
         policy = policy_of(self.settings, self.ports.labels, self.request, planned.now)
         rules = rules_in_force(trusted.ruleset, listed, planned.now, policy)
         return explain(planned, rules, listed, policy, self.request.only)

@@ -3,16 +3,19 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.bucket.storage import Storage
 from shared.planning.labels import Encoding, Labels
 from shared.planning.policy import Policy
 from shared.ports import Clock, Provider, RulesSource
-from shared.reports.cluster_writer import StatusWriter
 from shared.request import Request
 from shared.rules.read import Options
 from shared.settings import Settings
+from shared.sources.cluster import Cluster
+
+if TYPE_CHECKING:
+    from shared.reports.cluster_writer import StatusWriter
 
 #: Calls under way at once, over all scopes.
 WORKERS = 8
@@ -48,7 +51,7 @@ class Ports(NamedTuple):
     scopes: Sequence[str] = ()
     workers: int = WORKERS
     storage: Storage | None = None
-    status: StatusWriter | None = None
+    status: "StatusWriter | None" = None
 
 
 def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:
@@ -88,3 +91,12 @@ def policy_of(
         explaining=request.mode == "explain",
         keep_until=until,
     )
+
+
+def status_writer_of(settings: Settings, source: RulesSource) -> "StatusWriter | None":
+    """Give what writes to the cluster that rules are read from, where WRITE_STATUS asks for it."""
+    if settings.write_status and isinstance(source, Cluster):
+        from shared.reports.cluster_writer import StatusWriter
+
+        return StatusWriter(source.client)
+    return None

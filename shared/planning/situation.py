@@ -1,8 +1,9 @@
 """What all decisions of one plan have in common. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot
 from shared.planning.actions import Began, HoldCause
@@ -11,8 +12,7 @@ from shared.planning.histories import by_disk, group_rules
 from shared.planning.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What is known when a plan is made.
 
     `histories` are the snapshots of ours by disk, the oldest first; `rules` those that could be

@@ -16,7 +16,7 @@ from shared.model import RuleSet
 from shared.objects import Objects
 from shared.planning.actions import Plan
 from shared.planning.labels import Labels
-from shared.ports import Listing, RulesSource
+from shared.ports import Listing
 from shared.reports.applied import Applied
 from shared.reports.cluster_requests import (
     Client,
@@ -29,8 +29,6 @@ from shared.reports.cluster_requests import (
 from shared.reports.events import EventPost, events
 from shared.reports.rule_statuses import statuses
 from shared.reports.status import StatusPatch
-from shared.settings import Settings
-from shared.sources.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -153,10 +151,3 @@ def _some(items: Sequence[T], most: int) -> Sequence[T]:
         return hashlib.sha256(f"{salt}{item}".encode("utf-8", "replace")).digest()
 
     return sorted(items, key=place)[:most]
-
-
-def status_writer(settings: Settings, source: RulesSource) -> StatusWriter | None:
-    """Give what writes to the cluster that rules are read from, where WRITE_STATUS asks for it."""
-    if settings.write_status and isinstance(source, Cluster):
-        return StatusWriter(source.client)
-    return None
