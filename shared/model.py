@@ -36,7 +36,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `started` is aware, in UTC. `deltas` is what the snapshot says it was made under, as its label
     or description bears it; empty where it says nothing. `size` is its disk's then, in GiB; 0
-    where the cloud does not tell.
+    where the cloud does not tell. `operation` names the cloud's operation that makes it, where
+    an accepted creation may still fail; `message` is what the cloud says of a failed one. `tier`
+    is empty but for an archived one (`archive`). `copy` tells that it was copied from another
+    snapshot, so that its disk and time are not those of its data.
     """
 
     id: str
@@ -46,6 +49,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     labels: dict[str, str] = {}
     deltas: str = ""
     size: int = 0
+    operation: str = ""
+    message: str = ""
+    tier: str = ""
+    copy: bool = False
 
 
 class Source(msgspec.Struct, frozen=True, order=True):

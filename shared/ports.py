@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -128,6 +128,14 @@ class Listing(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class OperationState(NamedTuple):
+    """How an operation stands that the cloud accepted; `failed` comes with the cloud's reason."""
+
+    state: Literal["running", "done", "failed"]
+    code: str = ""
+    reason: str = ""
+
+
 class Provider(Protocol):
     """A cloud's snapshots. Its methods are called from several threads at once."""
 
@@ -151,6 +159,15 @@ class Provider(Protocol):
 
         Raises:
             DiskFailed, NextPass, StopCreating, Unanswered, NotAllowed: what follows.
+        """
+
+    def operation(self, scope: str, name: str) -> OperationState:
+        """Tell how the operation stands that `create` named in its snapshot.
+
+        Only asked where `Snapshot.operation` was given; one that is forgotten counts as done.
+
+        Raises:
+            ProviderError: where that cannot be told.
         """
 
     def delete(self, snapshot: Snapshot) -> None:

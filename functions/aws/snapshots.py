@@ -16,7 +16,7 @@ from shared.model import Disk, Snapshot
 from shared.planning.actions import Create
 from shared.planning.adopt import Stranger
 from shared.planning.labels import AWS, Labels
-from shared.ports import Check, Listing, Volumes
+from shared.ports import Check, Listing, OperationState, Volumes
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -71,6 +71,10 @@ class EBS:
                     raise
             self._sleep(BACKOFF * random.uniform(0.2, 1) * attempt / TRIES)  # noqa: S311
         raise AssertionError("unreachable")
+
+    def operation(self, scope: str, name: str) -> OperationState:
+        """Tell that it is done: EC2 names no operations, and lists a snapshot that fails."""
+        return OperationState("done")
 
     def delete(self, snapshot: Snapshot) -> None:
         """Delete a snapshot; one that is gone already is no error."""

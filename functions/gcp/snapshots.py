@@ -25,7 +25,7 @@ from shared.model import Disk, Snapshot
 from shared.planning.actions import Create
 from shared.planning.adopt import Stranger
 from shared.planning.labels import GOOGLE, Labels
-from shared.ports import Check, Listing, Volumes
+from shared.ports import Check, Listing, OperationState, Volumes
 
 
 class Disks:
@@ -78,6 +78,10 @@ class Disks:
             labels=create.labels,
             deltas=deltas_of(create.description),
         )
+
+    def operation(self, scope: str, name: str) -> OperationState:
+        """Tell how an insert's operation stands."""
+        return OperationState("done")
 
     def delete(self, snapshot: Snapshot) -> None:
         """Delete a snapshot; one that is gone already is no error."""

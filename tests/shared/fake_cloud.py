@@ -11,7 +11,7 @@ from shared.objects import Objects
 from shared.passes.world import Ports
 from shared.planning.actions import Create
 from shared.planning.labels import AWS, Labels
-from shared.ports import Check, Clock, Listing, Volumes
+from shared.ports import Check, Clock, Listing, OperationState, Volumes
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
 
@@ -65,6 +65,9 @@ class FakeCloud:
             )
             self.snapshots[made.id] = made
             return made
+
+    def operation(self, scope: str, name: str) -> OperationState:
+        return OperationState("done")
 
     def delete(self, snapshot: Snapshot) -> None:
         with self._lock:

@@ -29,7 +29,7 @@ from shared.model import Disk, Snapshot, State
 from shared.objects import Objects
 from shared.planning.actions import Create
 from shared.planning.labels import AWS
-from shared.ports import Check, Listing, Stored, Volumes
+from shared.ports import Check, Listing, OperationState, Stored, Volumes
 from shared.request import Request
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
@@ -264,6 +264,9 @@ class SimCloud:
         if world.strike("defect"):
             raise RuntimeError("a defect on the way of one disk")
         return Snapshot(id=made.id, disk=disk, started=now, state="pending")
+
+    def operation(self, scope: str, name: str) -> OperationState:
+        return OperationState("done")
 
     def delete(self, snapshot: Snapshot) -> None:
         world = self._world

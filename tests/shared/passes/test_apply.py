@@ -26,7 +26,7 @@ from shared.passes.apply import FOR_DELETIONS, apply
 from shared.passes.deadline import Deadline
 from shared.planning.actions import Create, Delete, Plan
 from shared.planning.labels import AWS, Encoding
-from shared.ports import Check, Listing, Provider, Volumes
+from shared.ports import Check, Listing, OperationState, Provider, Volumes
 from shared.reports.applied import Applied, foresee
 from tests.clock import NOON, VirtualClock
 from tests.shared.builders import DAY, disk, snapshot
@@ -86,6 +86,9 @@ class FakeProvider:
     def create(self, create: Create) -> Snapshot:
         self._call("create", create.disk.name)
         return snapshot(f"of-{create.disk.name}", NOON, disk=create.disk, state="pending")
+
+    def operation(self, scope: str, name: str) -> OperationState:
+        raise AssertionError("not asked while a plan is carried out")
 
     def delete(self, snapshot: Snapshot) -> None:
         self._call("delete", snapshot.id)
