@@ -130,15 +130,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "cannot end in time is left to the next. A Lambda goes by its own time-out."
         ),
     ] = timedelta(minutes=8)
-    max_expire: Annotated[
-        int,
+    settle_after: Annotated[
+        timedelta,
         Meta(
-            description="How many snapshots that the deltas they were made under would still keep "
-            "a pass deletes of one disk; more are held, since a rule may have been mistyped.",
-            ge=0,
-            le=10_000,
+            description="What a former, mistyped or vanished rule kept, and what names no rule, is "
+            "deleted only when snapshots under just the present rules reach back as long. At least "
+            "`P1D`."
         ),
-    ] = 5
+    ] = timedelta(days=14)
     orphans: Annotated[
         Literal["keep", "expire"],
         Meta(
@@ -261,5 +260,6 @@ _SPANS = {
     "SCHEDULE_PERIOD": ("PT1M", "P31D"),
     "MIRROR_MAX_AGE": ("PT10M", "P31D"),
     "PASS_DEADLINE": ("PT1M", "PT55M"),
+    "SETTLE_AFTER": ("P1D", "P3650D"),
     "ORPHAN_GRACE": ("PT0S", "P3650D"),
 }

@@ -9,7 +9,7 @@ from shared.model import Disk, Problem, Snapshot
 
 WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded", "forced"]
 HoldCause = Literal[
-    "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "mass-expiry"
+    "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "unsettled"
 ]
 
 
@@ -59,11 +59,15 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """A deletion that the plan refuses for now."""
+    """A deletion that the plan refuses for now.
+
+    `until` is when it is no longer refused if snapshots go on; None where that cannot be told.
+    """
 
     snapshot: Snapshot
     cause: HoldCause
     reason: str
+    until: datetime | None = None
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +84,8 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     `kept` counts the completed snapshots that stay, by why; with the deletions and holds they are
     all completed ones of this cluster. `removed` counts the failed ones that go. `late` tells that
     an earlier pass should have snapshotted it. `states` counts all snapshots with our author label.
+    Of what is held as unsettled, the rules in force are unchanged on snapshots `since` then, and
+    the disk `settles` then if snapshots go on.
     """
 
     disk: Disk
@@ -95,6 +101,8 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     deletes: int = 0
     removed: int = 0
     holds: int = 0
+    since: datetime | None = None
+    settles: datetime | None = None
 
 
 class Orphans(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from shared.planning.actions import Create, Delete, DiskPlan, Hold, Wait
 from shared.planning.due import FORCED, Due, forced, is_due
 from shared.planning.expiry import Expiry, expire, expire_failed
 from shared.planning.histories import states_of
-from shared.planning.notes import of_disk
+from shared.planning.labels import deltas_text
+from shared.planning.notes import held_too_long, of_disk
 from shared.planning.situation import Situation
 from shared.retention.deltas import Deltas, parse
 
@@ -39,8 +40,10 @@ def decide(disk: Disk, situation: Situation) -> Decision:
     lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
     due = _due(disk, lists, history, situation)
     wait = _wait(disk, due, situation)
-    expiry, failed = _expiry(disk, lists, due, history, situation)
     ordered = sorted(rules, key=lambda r: (parse(r.deltas).interval(situation.now), r.name))
+    expiry, failed = _expiry(disk, lists, deltas_text(ordered), due, history, situation)
+    if expiry.long_held:
+        problems.append(held_too_long(disk, expiry, situation.policy.settle_after))
     return Decision(
         account=_account(disk, rules, lists, due, expiry, failed, situation),
         problems=problems,
@@ -105,13 +108,14 @@ def _create(disk: Disk, rules: Sequence[Rule], due: Due) -> Create:
 def _expiry(
     disk: Disk,
     lists: Sequence[Deltas],
+    label: str,
     due: Due,
     history: Sequence[Snapshot],
     situation: Situation,
 ) -> tuple[Expiry, list[Delete]]:
     """Decide what goes: by retention, and of the failed ones."""
     now, policy, blocked = situation.now, situation.policy, situation.blocked(disk)
-    expiry = expire(history, lists, now, policy, blocked)
+    expiry = expire(history, lists, now, policy, blocked, label)
     if policy.creating_only:
         return Expiry([], [], expiry.kept), []
     return expiry, [] if blocked else expire_failed(history, due.interval, now, policy)
@@ -140,4 +144,6 @@ def _account(
         deletes=len(expiry.deletes),
         removed=len(failed),
         holds=len(expiry.holds),
+        since=expiry.since,
+        settles=expiry.settles,
     )

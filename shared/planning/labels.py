@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from shared.errors import DeltasError
 from shared.model import Disk, Rule, Snapshot
-from shared.retention.deltas import MAX_TEXT
+from shared.retention.deltas import MAX_TEXT, Deltas, parse
 
 PREFIX = "k8s-snapshots-"
 CLUSTER = PREFIX + "cluster"
@@ -121,7 +122,7 @@ class Labels:
             CLAIM: first.claim,
             VOLUME: first.volume,
             RULE: first.name,
-            DELTAS: _join([rule.deltas for rule in rules]),
+            DELTAS: deltas_text(rules),
         }
         if self.encoding.exact:
             values[NAME] = name
@@ -137,7 +138,7 @@ class Labels:
             return name
         first, names = rules[0], [rule.name for rule in rules][:8]
         exact = {
-            "deltas": _join([rule.deltas for rule in rules]),
+            "deltas": deltas_text(rules),
             "namespace": first.namespace,
             "claim": first.claim,
             "volume": first.volume,
@@ -167,14 +168,38 @@ def snapshot_name(encoding: Encoding, rule: str, disk: Disk, time: str, distinct
     return base[: MAX_NAME - len(suffix)].rstrip("-.") + suffix
 
 
-def _join(deltas: Sequence[str]) -> str:
-    """Join as many distinct deltas, the first always, as one label holds."""
-    joined = deltas[0]
-    for text in dict.fromkeys(deltas[1:]):
-        longer = joined + SEPARATOR + text
-        if text != deltas[0] and len(longer) <= MAX_TEXT:
-            joined = longer
-    return joined
+def deltas_text(rules: Sequence[Rule]) -> str:
+    """Write the deltas of several rules as a snapshot says them; of a disk's own namespace first.
+
+    A text that is too long for a label ends in how many lists are left out, and a hash of all: it
+    then counts as a list that cannot be read, but two that are alike were written by the same
+    rules.
+    """
+    own = sorted(rules, key=lambda rule: rule.source.namespace not in ("", rule.namespace))
+    texts = [*dict.fromkeys(rule.deltas for rule in own)]
+    whole = SEPARATOR.join(texts)
+    if len(whole) <= MAX_TEXT:
+        return whole
+    for count in range(len(texts) - 1, -1, -1):
+        end = f"+{len(texts) - count} {_digest(whole, 8)}"
+        text = SEPARATOR.join([*texts[:count], end])
+        if len(text) <= MAX_TEXT:
+            return text
+    raise AssertionError("one list is no longer than a label")
+
+
+def read_deltas(text: str) -> tuple[Deltas, ...]:
+    """Read the deltas that a snapshot says; nothing where not all can be understood."""
+    try:
+        return tuple(parse(part) for part in text.split(SEPARATOR)) if text else ()
+    except DeltasError:
+        return ()
+
+
+def read_uncut(text: str) -> tuple[Deltas, ...]:
+    """Read the deltas that a snapshot says, of a text that was cut those that are there."""
+    whole, _, end = text.rpartition(SEPARATOR)
+    return read_deltas(whole if end.startswith("+") else text)
 
 
 def _digest(text: str, length: int) -> str:

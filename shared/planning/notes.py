@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.model import Problem, Rule, Snapshot, Source
+from shared.model import Disk, Problem, Rule, Snapshot, Source
+from shared.planning.expiry import Expiry
 from shared.planning.policy import CLOCK_SKEW
 from shared.planning.situation import Situation
 from shared.request import Only
 from shared.retention.deltas import parse
+from shared.text import counted, words
 
 
 def of_disk(
@@ -40,6 +42,21 @@ def of_disk(
         for snapshot in history
         if snapshot.started > now + CLOCK_SKEW
     ]
+
+
+def held_too_long(disk: Disk, expiry: Expiry, settle_after: timedelta) -> Problem:
+    """Warn that a disk does not settle, so that what former rules kept piles up."""
+    held = counted(expiry.long_held, "snapshot")
+    return Problem(
+        severity="warning",
+        source=Source("Disk", "", disk.id),
+        field="settled",
+        value="",
+        message=f"{held} held for more than {words(2 * settle_after)}, twice SETTLE_AFTER: the "
+        "disk does not settle, since its rules change again and again, or its snapshots are far "
+        "apart. If they may go, run a pass with release_holds for this disk",
+        disk=disk,
+    )
 
 
 def of_pass(situation: Situation, only: Only, selected: Sequence[object]) -> Iterable[Problem]:

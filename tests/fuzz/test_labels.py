@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
 from shared.model import Rule, Source
-from shared.planning.expiry import parse_borne
 from shared.planning.labels import (
     AWS,
     GOOGLE,
@@ -16,6 +15,7 @@ from shared.planning.labels import (
     MAX_NAME,
     PREFIX,
     Labels,
+    read_deltas,
     snapshot_name,
 )
 from shared.retention.deltas import parse
@@ -93,7 +93,7 @@ def test_google_takes_any_labels(
     assert text.isprintable()
     exact = json.loads(text)
     assert exact.keys() <= {"deltas", "namespace", "claim", "volume", "rules", "cluster"}
-    assert parse_borne(exact["deltas"])[0] == parse(rules[0].deltas)
+    assert read_deltas(exact["deltas"])[0] == parse(rules[0].deltas)
     for key in ("namespace", "claim", "volume"):
         assert exact.get(key) in (None, getattr(rules[0], key))
 
@@ -110,7 +110,7 @@ def test_aws_takes_any_tags(rules: list[Rule], cluster: str, time: str, distinct
     assert all(len(key) <= 128 and not key.startswith("aws:") for key in found)
     assert all(0 < len(value) <= 256 for value in found.values())
     assert len(labels.description(name, rules)) <= 255
-    assert parse_borne(found[PREFIX + "deltas"])[0] == parse(rules[0].deltas)
+    assert read_deltas(found[PREFIX + "deltas"])[0] == parse(rules[0].deltas)
 
 
 @fuzz(80)

@@ -223,7 +223,7 @@ def test_a_disk_that_fails_fails_no_pass(world: World) -> None:
         ({"mode": "dry-run"}, "mode:"),
         ({"only": {"disk": []}}, "only:"),
         ({"only": {"disks": "vol-1"}}, "only.disks:"),
-        ({"allow_mass_expiry": True}, "allow_mass_expiry needs only"),
+        ({"release_holds": True}, "release_holds needs only"),
     ],
 )
 def test_a_bad_payload_is_refused_by_the_name_of_its_field(

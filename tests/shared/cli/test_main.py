@@ -253,10 +253,10 @@ def test_refuses_a_selection_of_nothing(run: Run, world: World, only: str) -> No
 
 
 def test_mass_expiry_needs_a_selection(run: Run, world: World) -> None:
-    """--allow-mass-expiry is said of some disks, never of all."""
-    done = run("reconcile", "--allow-mass-expiry")
+    """--release-holds is said of some disks, never of all."""
+    done = run("reconcile", "--release-holds")
     assert done.status == 2
-    assert "allow_mass_expiry needs only" in done.err
+    assert "release_holds needs only" in done.err
     assert world.cloud.calls == []
 
 
@@ -266,7 +266,7 @@ def test_mass_expiry_lets_go_of_what_is_held(run: Run, world: World) -> None:
     world.cloud.snapshots = {snapshot.id: snapshot for snapshot in tightened}
 
     held = report(run("reconcile", "--json"))["summary"]
-    allowed = run("reconcile", "--json", "--allow-mass-expiry", "--only", f"disks={DISK.name}")
+    allowed = run("reconcile", "--json", "--release-holds", "--only", f"disks={DISK.name}")
 
     assert (held["deleted"], held["held"]) == (0, 12)
     assert report(allowed)["summary"]["deleted"] == 12
@@ -302,7 +302,7 @@ def test_help_names_every_command_and_option(run: Run) -> None:
         assert "--rules FILE" in text
         assert "--json" in text
         assert ("--only KEY=VALUE[,VALUE]" in text) == (command != "check")
-        assert ("--allow-mass-expiry" in text) == (command != "check")
+        assert ("--release-holds" in text) == (command != "check")
     text = run("plan", "--help").out
     assert all(key in text for key in Only.__struct_fields__)
 
