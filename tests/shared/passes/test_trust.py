@@ -44,7 +44,7 @@ def settle(made: World) -> None:
     """Let what was begun complete, and become due again with something to delete."""
     made.complete()
     made.clock.advance(2 * HOUR)
-    old = hourly(2, made.clock.now() - 90 * DAY, DAY, disk=made.disks[0], deltas=DELTAS)
+    old = hourly(3, made.clock.now() - 190 * DAY, 2 * DAY, disk=made.disks[0], deltas=DELTAS)
     made.cloud.snapshots |= {s.id: s for s in old}
 
 
