@@ -60,7 +60,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One invocation.
 
     `plan` and `explain` change nothing. `release_holds` lets go what is held as unsettled, and
-    nothing else; it needs `only`, so that it is never said of everything by accident. A backfill
+    nothing else; it needs `only`, so that it is never said of everything by accident.
+    `accept_rules` says that rules which are gone, or another CLUSTER_ID, are meant. A backfill
     takes what is due and deletes nothing: with `force` of every selected disk now, kept for
     `keep_for`; with `wait` it stays until the snapshots are completed, or the deadline comes.
     """
@@ -68,6 +69,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode = "reconcile"
     only: Only = Only()
     release_holds: bool = False
+    accept_rules: bool = False
     force: bool = False
     keep_for: timedelta = timedelta(days=7)
     wait: bool = False
@@ -105,6 +107,11 @@ def parse_request(event: Any) -> Request:
         raise RequestError(
             "release_holds needs only, so that it is said of some disks and not of all: "
             'add for example "only": {"disks": ["vol-0123456789abcdef0"]}'
+        )
+    if request.accept_rules and (request.only or request.mode not in ("reconcile", "plan")):
+        raise RequestError(
+            "accept_rules is about all rules: it goes with mode reconcile or plan, and never with "
+            "only"
         )
     _check_backfill(request, event)
     return request

@@ -9,7 +9,7 @@ from isodate import duration_isoformat, parse_duration
 from msgspec import Meta
 
 from shared.errors import SettingsError
-from shared.planning.labels import KEEP
+from shared.planning.labels import KEEP, NAME, OWN
 from shared.text import shorten
 
 
@@ -212,9 +212,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "PING_URL needs MIRROR_URL: beside the mirror is remembered what was begun. "
                 "HEARTBEAT_URL works without"
             )
+        self._check_keys()
         self._check_spans()
         self._check_zone()
         self._check_time_format()
+
+    def _check_keys(self) -> None:
+        """Refuse label keys that are one another's, or have a meaning of their own."""
+        author, keep = self.snapshot_author_label_key, self.keep_label
+        for name, key in (("SNAPSHOT_AUTHOR_LABEL_KEY", author), ("KEEP_LABEL", keep)):
+            if key in OWN or key == NAME or (key == KEEP and name != "KEEP_LABEL"):
+                raise wrong(name, key, "a key that no other label of this program has")
+        if author == keep:
+            raise wrong("KEEP_LABEL", keep, "another key than SNAPSHOT_AUTHOR_LABEL_KEY")
 
     def _check_spans(self) -> None:
         for name, (shortest, longest) in _SPANS.items():

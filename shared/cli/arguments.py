@@ -94,6 +94,11 @@ def _add_release(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="delete what is held as unsettled, and nothing else that is held; needs --only",
     )
+    command.add_argument(
+        "--accept-rules",
+        action="store_true",
+        help="say that rules which are gone, or another CLUSTER_ID, are meant; never with --only",
+    )
 
 
 def _add_backfill(command: argparse.ArgumentParser) -> None:
@@ -119,6 +124,13 @@ def _add_backfill(command: argparse.ArgumentParser) -> None:
 def _add_adopt(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--apply", action="store_true", help="label them; without it they are only shown"
+    )
+    command.add_argument(
+        "--from-cluster",
+        metavar="ID",
+        default="",
+        help="take over the snapshots that have this cluster's label, such as an earlier "
+        "CLUSTER_ID of this one; they keep their deltas",
     )
 
 
@@ -155,7 +167,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
         return Request()
     mode = "plan" if arguments.command == "adopt" else arguments.command
     event: dict[str, Any] = {"mode": mode, "only": _selection(arguments.only)}
-    for field in ("release_holds", "force", "keep_for", "wait"):
+    for field in ("release_holds", "accept_rules", "force", "keep_for", "wait"):
         if value := getattr(arguments, field, None):
             event[field] = value
     return parse_request(event)

@@ -20,6 +20,10 @@ VOLUME = PREFIX + "volume"
 RULE = PREFIX + "rule"
 DELTAS = PREFIX + "deltas"
 KEEP = PREFIX + "keep"
+#: The cluster that an adopted snapshot was another's, before it became this one's.
+FROM = PREFIX + "from"
+#: Keys that no setting may give another meaning.
+OWN = frozenset((CLUSTER, NAMESPACE, CLAIM, VOLUME, RULE, DELTAS, FROM))
 #: What the console shows as a snapshot's name; only where labels are exact.
 NAME = "Name"
 #: Stands between the deltas of several rules in one label; no duration contains it.
@@ -45,9 +49,19 @@ class Encoding:
 
     def value(self, text: str) -> str:
         """Encode a label's value; where it must be cut, a hash keeps it distinct."""
-        clean = text if self.exact else re.sub(r"[^-_a-z0-9]", "-", text.lower())
-        if len(clean) <= self.max_value:
-            return clean
+        clean = self._clean(text)
+        return clean if len(clean) <= self.max_value else self._hashed(clean, text)
+
+    def distinct(self, text: str) -> str:
+        """Encode a value that must not be another's; a hash follows where that changes it."""
+        clean = self._clean(text)
+        same = clean == text and len(text) <= self.max_value
+        return text if same else self._hashed(clean, text)
+
+    def _clean(self, text: str) -> str:
+        return text if self.exact else re.sub(r"[^-_a-z0-9]", "-", text.lower())
+
+    def _hashed(self, clean: str, text: str) -> str:
         return f"{clean[: self.max_value - 9]}-{_digest(text, 8)}"
 
     def name(self, text: str) -> str:
@@ -85,11 +99,17 @@ class Labels:
         return snapshot.labels.get(self.author_key) == self.encoding.value(self.author)
 
     def owner(self, snapshot: Snapshot) -> Owner:
-        """Tell whose cluster the snapshot belongs to; the daemon's say nothing (`unknown`)."""
+        """Tell whose cluster the snapshot belongs to; the daemon's say nothing (`unknown`).
+
+        What the description says exactly counts before the label, but for adopted ones, whose
+        description cannot be changed.
+        """
+        if snapshot.cluster and FROM not in snapshot.labels:
+            return "this" if snapshot.cluster == self.cluster else "other"
         label = snapshot.labels.get(CLUSTER, "")
         if not label:
             return "unknown"
-        return "this" if self.cluster and label == self.encoding.value(self.cluster) else "other"
+        return "this" if self.cluster and label == self.encoding.distinct(self.cluster) else "other"
 
     def kept(self, snapshot: Snapshot, now: datetime) -> bool:
         """Tell whether the keep label forbids to delete the snapshot at `now`.
@@ -127,6 +147,8 @@ class Labels:
         if self.encoding.exact:
             values[NAME] = name
         labels = {key: self.encoding.value(text) for key, text in values.items() if text}
+        if self.cluster:
+            labels[CLUSTER] = self.encoding.distinct(self.cluster)
         return {self.author_key: self.encoding.value(self.author)} | labels
 
     def description(self, name: str, rules: Sequence[Rule]) -> str:

@@ -60,7 +60,7 @@ class TestCreating:
         (record,) = cloud.gce.snapshots(PROJECT)
         assert record.labels == {
             "created-by": "k8s-snapshots",
-            "k8s-snapshots-cluster": "projects-p-locations-europe-west1-clusters-demo",
+            "k8s-snapshots-cluster": "projects-p-locations-europe-west1-clusters-demo-c9ea55da",
             "k8s-snapshots-namespace": "shop",
             "k8s-snapshots-claim": labels["k8s-snapshots-claim"],
             "k8s-snapshots-volume": "pvc-0c1d",

@@ -15,6 +15,7 @@ from shared.planning.labels import (
     CLAIM,
     CLUSTER,
     DELTAS,
+    FROM,
     GOOGLE,
     KEEP,
     MAX_NAME,
@@ -248,12 +249,25 @@ def test_tells_whose_cluster_a_snapshot_belongs_to(
 
 
 def test_compares_the_cluster_in_encoded_form() -> None:
-    """On Google a cluster's name is recognised as it can be written there."""
+    """On Google a cluster's name is recognised as it can be written there, and no other's is."""
     labels = Labels(GOOGLE, cluster="Demo.example.com")
     ours = snapshot("s", NOW, labels=labels.for_snapshot("name", [rule()]))
 
-    assert ours.labels[CLUSTER] == "demo-example-com"
+    assert re.fullmatch(r"demo-example-com-[0-9a-f]{8}", ours.labels[CLUSTER])
     assert labels.owner(ours) == "this"
+    for other in ("demo.example.com", "Demo-example.com", "demo-example-com"):
+        assert Labels(GOOGLE, cluster=other).owner(ours) == "other"
+
+
+@pytest.mark.parametrize(
+    ("more", "owner"), [({}, "other"), ({FROM: "prod-c0ffee00"}, "this")], ids=["", "adopted"]
+)
+def test_what_the_description_says_exactly_counts_first(more: dict[str, str], owner: Owner) -> None:
+    """A label without a hash may be two clusters'; that of an adopted one is this one's."""
+    labels = {"created-by": "k8s-snapshots", CLUSTER: "prod"} | more
+    found = msgspec.structs.replace(snapshot("s", NOW, labels=labels), cluster="Prod")
+
+    assert Labels(GOOGLE, cluster="prod").owner(found) == owner
 
 
 @pytest.mark.parametrize(

@@ -354,7 +354,8 @@ def test_a_rule_more_never_deletes_more(
     newest = max(telling, key=lambda s: s.started, default=history[0])
     spans = {d.spans for d in read_deltas(newest.deltas)}
     if spans != {parse(text).spans for text in [*rules, more]}:
-        assert gone(after) <= gone(before)
+        witness = {h.snapshot.id for h in before.holds if "it is the oldest" in h.reason}
+        assert gone(after) <= gone(before) | witness
 
 
 @given(histories(), RULES)
