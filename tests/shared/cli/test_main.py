@@ -134,7 +134,7 @@ class TestAsAProcess:
 
     def test_reconciles(self, machine: Machine) -> None:
         """A pass in which one disk failed has done the others, and ends with status 1."""
-        machine.ec2.fault("CreateSnapshot", "InvalidVolume.NotFound")
+        machine.ec2.fault("CreateSnapshot", "InvalidParameter")
 
         done = machine.run("reconcile", LOG_LEVEL="ERROR")
 
