@@ -141,7 +141,9 @@ class TestAsAProcess:
         assert done.status == 1
         assert f"{DUE - 1} created; {EXPIRED} deleted" in done.out
         assert "1 failed" in done.out
-        assert re.fullmatch(r"could not create a snapshot of aws:\S+: InvalidVolume.*\n", done.err)
+        assert re.fullmatch(
+            r"could not create a snapshot of aws:\S+: InvalidParameter.*\n", done.err
+        )
         assert changes(machine.ec2) == DUE + EXPIRED
 
     def test_refuses_wrong_settings(self, machine: Machine) -> None:
