@@ -45,6 +45,7 @@ def rule(namespace: str, name: str) -> dict[str, Any]:
 @pytest.fixture
 def kube() -> Iterator[Kube]:
     with Kube([volume(f"pv-{n}") for n in range(5)]) as served:
+        served.roles.manifest("rbac-status.yaml")
         yield served
 
 

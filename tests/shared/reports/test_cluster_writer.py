@@ -68,6 +68,7 @@ def kube() -> Iterator[Kube]:
     rules = [snapshot_rule(f"rule-{n}", **by_disk(f"vol-{n:017x}")) for n in range(3)]
     items = [volume(), claim(), snapshot_rule(persistentVolumeClaim="data"), *rules]
     with Kube([*items, claim("broken", deltas="PT1H")], token=TOKEN) as served:
+        served.roles.manifest("rbac-status.yaml")
         yield served
 
 
