@@ -1,9 +1,9 @@
 """A small Kubernetes API over real HTTP, which the real `kubernetes` client speaks to.
 
 It knows users by their tokens and applies RBAC as manifests/rbac.yaml has it; lists
-PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them, in pages of
-one moment; takes the status of SnapshotRules, and Events, tried or for good; answers access reviews;
-and goes wrong on demand. tests/test_apiserver.py compares it with a real API server.
+PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them, in pages
+of one moment; takes the status of SnapshotRules, and Events, tried or for good; answers access
+reviews; and goes wrong on demand. tests/test_apiserver.py compares it with a real API server.
 """
 
 import base64
@@ -106,7 +106,7 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """What goes back: an object as JSON, a string as it stands; `location` where to look instead."""
+    """What goes back: an object as JSON, a string as it stands; `location` is of a redirect."""
 
     code: int
     body: Object | str
@@ -292,7 +292,8 @@ class Kube:
             fault = next((f for f in self.faults if f.strikes(request)), Fault())
             # What is answered in the API's place never reaches it; an answer that is lost does.
             struck = fault.html or fault.status or fault.redirect
-            answer = missing() if struck else self._answer(request, request.headers.get("authorization", ""))
+            token = request.headers.get("authorization", "")
+            answer = missing() if struck else self._answer(request, token)
         if fault.redirect:
             answer = Answer(fault.status or 302, "", "text/plain", fault.redirect)
         elif fault.html:

@@ -1,7 +1,7 @@
 """Who asks a Kubernetes API and what they may do: users, RBAC, and the words of a refusal.
 
-As an API server with `--authorization-mode=RBAC` decides and words it ("Using RBAC Authorization" of
-the Kubernetes documentation; tests/test_apiserver.py compares the words with a real one's).
+As an API server with `--authorization-mode=RBAC` decides and words it (Kubernetes, "Using RBAC
+Authorization"; tests/test_apiserver.py compares the words with a real one's).
 """
 
 import re

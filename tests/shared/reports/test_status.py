@@ -23,7 +23,7 @@ from shared.reports.applied import Applied, foresee
 from shared.reports.events import events
 from shared.reports.rule_statuses import MAX_PROBLEMS, statuses
 from shared.request import Only
-from tests.emulators.kube import _merge
+from tests.emulators.kube_patch import merge
 from tests.shared.builders import DAY, HOUR, NOW, hourly, snapshot
 from tests.shared.fake_bucket import FakeBucket, storage_in
 from tests.shared.objects_builders import (
@@ -80,7 +80,7 @@ class World:
         assert len(patches) == len(found)
         for name, patch in patches.items():
             item = self.rule(name)
-            item["status"] = json.loads(json.dumps(_merge(item.get("status"), patch)))
+            item["status"] = json.loads(json.dumps(merge(item.get("status"), patch)))
             jsonschema.validate(
                 item["status"],
                 SCHEMA["properties"]["status"],
