@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -492,10 +493,15 @@ def patch_status(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
 
 def _invalid(rule: Object) -> str:
     """Say what of a rule, its status included, manifests/crd.yaml does not allow."""
+    found = _validator().iter_errors(rule)
+    return ", ".join(f"{error.json_path[2:]}: Invalid value: {error.message}" for error in found)
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
     definition = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    found = jsonschema.Draft202012Validator(schema).iter_errors(rule)
-    return ", ".join(f"{error.json_path[2:]}: Invalid value: {error.message}" for error in found)
+    return jsonschema.Draft202012Validator(schema)
 
 
 def create_event(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
