@@ -48,6 +48,7 @@ def build(
         scopes=settings.projects,
         storage=found,
         status=status_writer_of(settings, rules),
+        memory={},
     )
 
 

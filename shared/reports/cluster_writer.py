@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from shared.bounded import TooSlow, within
 from shared.errors import SnapshotsError
 from shared.model import RuleSet, Source
 from shared.objects import Objects
@@ -104,7 +105,7 @@ class StatusWriter:
         def more() -> bool:
             return time.monotonic() < end and left()
 
-        try:
+        def all_of_it() -> None:
             series = _Series("statuses", patches, MAX_STATUSES)
             series.write(self._patch, more)
             if series.missing and not series.done["written"]:
@@ -113,7 +114,10 @@ class StatusWriter:
             others = _Series("events", self._unknown(posts), MAX_EVENTS)
             others.write(self._post, more)
             others.tell()
-        except SnapshotsError as error:
+
+        try:
+            within(BUDGET + 10, all_of_it)
+        except (SnapshotsError, TooSlow) as error:
             log.error("the status in the cluster could not be written: %s", error)
         except Exception as error:
             # Whatever lies on the way to the API may raise anything, with anything in its text.

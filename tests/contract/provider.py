@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shared.errors import (
-    DiskFailed,
+    DiskGone,
     NextPass,
     NotAllowed,
     ProviderError,
@@ -153,7 +153,7 @@ class ProviderContract(PassContract):
         assert (made.disk, made.state, made.started) == (disk, "pending", cloud.clock.now())
         assert (made.labels, made.deltas) == (asked.labels, DELTAS)
         (found,) = listed(cloud, scope)
-        assert msgspec.structs.replace(found, size=made.size) == made
+        assert msgspec.structs.replace(found, size=made.size, cluster=made.cluster) == made
         assert found.size > 0  # which a creation may not tell yet
         cloud.complete()
         assert [snapshot.state for snapshot in listed(cloud, scope)] == ["completed"]
@@ -172,8 +172,8 @@ class ProviderContract(PassContract):
         assert [(s.id, s.state) for s in listed(cloud, scope)] == [(made.id, "failed")]
 
     def test_a_disk_that_is_gone_fails_alone(self, cloud: Cloud, scope: str) -> None:
-        """A disk that does not exist is that disk's failure (trap: one deleted disk stops all)."""
-        with pytest.raises(DiskFailed):
+        """A disk that does not exist is its rule's problem (trap: one deleted disk stops all)."""
+        with pytest.raises(DiskGone):
             cloud.provider.create(order(cloud, cloud.missing_disk(scope)))
         assert existing(cloud) == set()
 

@@ -45,7 +45,7 @@ run "the_function" {
       MIRROR_URL                = "gs://shop-production-k8s-snapshots/k8s-snapshots/rules.json.gz"
       MIRROR_MAX_AGE            = "P1D"
       PASS_DEADLINE             = "PT8M"
-      MAX_EXPIRE                = "5"
+      SETTLE_AFTER              = "P14D"
       ORPHANS                   = "keep"
       ORPHAN_GRACE              = "P30D"
       LOG_LEVEL                 = "INFO"
