@@ -89,6 +89,16 @@ def parse(text: str) -> Deltas:
     return Deltas(normal, tuple(spans[i] for i in order), order == sorted(order), lengths)
 
 
+def parse_duration(text: str) -> tuple[Span, timedelta]:
+    """Parse one duration; give it and its length, which a year or month has only nominally.
+
+    Raises:
+        DeltasError: where it is none, or not longer than zero, or longer than 100 years.
+    """
+    span = _parse_one(text)
+    return span, _length(span, text)
+
+
 def _parse_one(word: str) -> Span:
     try:
         span: Span = isodate.parse_duration(word)
