@@ -60,6 +60,10 @@ def parser(prog: str) -> argparse.ArgumentParser:
             _add_only(command)
         if name in _EXPIRING:
             _add_release(command)
+        if name == "explain":
+            command.add_argument(
+                "--all", action="store_true", help="list each snapshot, and why it stays or goes"
+            )
         if name == "backfill":
             _add_backfill(command)
         if name == "adopt":

@@ -3,11 +3,14 @@
 Whatever is printed is passed as Text, so that no name from the cluster is read as markup.
 """
 
+import textwrap
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.cli.pictures import MARKS, Line
 from shared.cli.rows import Rows
 
 #: Columns where the output is no terminal.
@@ -42,10 +45,41 @@ def print_table(console: Console, table: Table) -> None:
         console.print(table)
 
 
-def print_lines(console: Console, text: str, style: str = "") -> None:
-    """Print lines of text."""
-    for line in text.split("\n"):
-        console.print(Text(shown(line), style))
+def print_line(console: Console, line: Line) -> None:
+    """Print a line, or what it has several lines of."""
+    if line.marks:
+        console.print(_drawn(console, line), soft_wrap=True)
+        return
+    for text in line.text.split("\n"):
+        for part in _wrapped(shown(text), console.width) or [""]:
+            console.print(Text(part, line.style), soft_wrap=True)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a line between words, never within one: ids can be copied."""
+    indent = len(text) - len(text.lstrip())
+    return textwrap.wrap(
+        text, width, subsequent_indent=" " * (indent + 2), drop_whitespace=True,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _drawn(console: Console, line: Line) -> Text:
+    """Draw the letters of a picture as marks, each in its style."""
+    places, fancy = set(line.marks), _has_marks(console)
+    found = Text(style=line.style)
+    for place, letter in enumerate(shown(line.text)):
+        mark, in_ascii, _, style = MARKS[letter] if place in places else (letter, letter, "", "")
+        found.append(mark if fancy else in_ascii, style)
+    return found
+
+
+def _has_marks(console: Console) -> bool:
+    try:
+        "■□·".encode(console.encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def texts(*values: str) -> list[Text]:

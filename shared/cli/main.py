@@ -69,20 +69,20 @@ def _run(build: Build, arguments: argparse.Namespace) -> int:
         return _adopt(settings, ports, arguments, request.only)
     if arguments.command == "restore":
         return _restore(ports, arguments)
-    return _pass(request, settings, ports, arguments.json)
+    return _pass(request, settings, ports, arguments)
 
 
 # What prints tables is imported where they are printed: `rich` takes its time, and --json none.
 
 
-def _pass(request: Request, settings: Settings, ports: Ports, as_json: bool) -> int:
+def _pass(request: Request, settings: Settings, ports: Ports, arguments: argparse.Namespace) -> int:
     outcome = run(request, settings, ports)
-    if as_json:
+    if arguments.json:
         _print_json(to_builtins(outcome.report))
     else:
         from shared.cli import tables
 
-        tables.outcome(outcome, settings.tz)
+        tables.outcome(outcome, settings.tz, everything=getattr(arguments, "all", False))
     return DONE if outcome.report.outcome == "completed" else SOME_FAILED
 
 

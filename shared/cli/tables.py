@@ -11,21 +11,30 @@ from rich.console import Console
 from rich.text import Text
 
 from shared.cli import explanations
-from shared.cli.console import new_table, open_console, print_lines, print_table, table_of, texts
+from shared.cli.console import new_table, open_console, print_line, print_table, table_of, texts
 from shared.cli.disks import disks
+from shared.cli.pictures import Line
 from shared.cli.rows import lists, local_time, notes, problems
 from shared.cli.summary import summary
 from shared.passes.run import Outcome
 from shared.planning.actions import Plan
-from shared.planning.explanation import Explanation
 from shared.ports import Check
 from shared.reports.schema import Report
 from shared.text import counted, words
 
 
-def outcome(found: Outcome, zone: str, console: Console | None = None) -> None:
-    """Print a plan, or what a pass did: disks first, then each list that is not empty."""
-    _report(console or open_console(), found.report, found.plan, ZoneInfo(zone))
+def outcome(
+    found: Outcome, zone: str, console: Console | None = None, *, everything: bool = False
+) -> None:
+    """Print a plan, or what a pass did: disks first, then each list that is not empty.
+
+    An explanation lists single snapshots only where `everything` is asked for.
+    """
+    console = console or open_console()
+    if found.report.mode == "explain":
+        _explain(console, found.report, ZoneInfo(zone), everything)
+    else:
+        _report(console, found.report, found.plan, ZoneInfo(zone))
 
 
 def report(answer: Report, zone: str, console: Console | None = None) -> None:
@@ -64,12 +73,6 @@ def adoptions(
 
 def _report(console: Console, found: Report, plan: Plan | None, zone: ZoneInfo) -> None:
     console.print(Text(_first_line(found, zone), "bold"))
-    for explanation in found.explanations:
-        _explanation(console, explanation, zone)
-    if found.mode == "explain":
-        print_table(console, table_of(problems(found)))
-        print_table(console, table_of(notes(found)))
-        return
     if plan:
         _disks(console, found, plan, zone)
     for listed in lists(found, zone):
@@ -87,10 +90,20 @@ def _first_line(found: Report, zone: ZoneInfo) -> str:
     )
 
 
-def _explanation(console: Console, found: Explanation, zone: ZoneInfo) -> None:
-    for line in explanations.lines(found, zone):
-        print_lines(console, line.text, line.style)
-    print_table(console, table_of(explanations.snapshots(found, zone)))
+def _explain(console: Console, found: Report, zone: ZoneInfo, everything: bool) -> None:
+    """Print what is known of each disk; the single snapshots only if asked for."""
+    console.print(Text(_first_line(found, zone), "bold"))
+    for explanation in found.explanations:
+        for line in explanations.lines(explanation, zone, found.started, console.width):
+            print_line(console, line)
+        if everything:
+            table = table_of(explanations.snapshots(explanation, zone))
+            table.columns[0].no_wrap = True
+            print_table(console, table)
+    print_table(console, table_of(problems(found)))
+    print_table(console, table_of(notes(found)))
+    if found.explanations and not everything:
+        print_line(console, Line("  --all lists each snapshot, and why it stays or goes", "dim"))
 
 
 def _disks(console: Console, found: Report, plan: Plan, zone: ZoneInfo) -> None:
