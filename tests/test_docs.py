@@ -74,4 +74,13 @@ def test_commands_are_understood(page: str, command: str) -> None:
 def test_there_are_commands() -> None:
     """Or the test above would prove nothing."""
     named = {command.split()[0] for _, command in COMMANDS}
-    assert {"plan", "reconcile", "check", "backfill", "explain", "adopt", "restore"} <= named
+    assert {
+        "plan",
+        "reconcile",
+        "check",
+        "backfill",
+        "explain",
+        "adopt",
+        "restore",
+        "deltas",
+    } <= named

@@ -17,6 +17,7 @@ examples:
   {prog} backfill --force --wait --only namespaces=shop
   {prog} explain --only disks=vol-0123456789abcdef0
   {prog} adopt --only namespaces=shop
+  {prog} deltas "PT1H P1D P30D P360D" --change 2%/day --size 100Gi
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
 
 exit status: 0 done; 1 some disks failed or could not be listed; 2 could not do its work.
@@ -31,13 +32,14 @@ _COMMANDS = {
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
     "restore": "print manifests that bring a claim's data back, beside the live claim",
+    "deltas": "tell what a list of deltas means before anybody uses it; needs no cloud",
     "check": "test credentials, access to the cluster and permissions one by one",
 }
 
 #: The commands that take --release-holds.
 _EXPIRING = ("plan", "reconcile")
 #: The commands that are not about disks which --only could select.
-_OF_NO_DISKS = ("check", "restore")
+_OF_NO_DISKS = ("check", "restore", "deltas")
 
 
 def parser(prog: str) -> argparse.ArgumentParser:
@@ -53,7 +55,11 @@ def parser(prog: str) -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        _add_common(command)
+        if name == "deltas":
+            _add_deltas(command)
+        else:
+            _add_rules(command)
+        command.add_argument("--json", action="store_true", help="print JSON for programs")
         if name == "restore":
             _add_restore(command)
         if name not in _OF_NO_DISKS:
@@ -71,14 +77,28 @@ def parser(prog: str) -> argparse.ArgumentParser:
     return made
 
 
-def _add_common(command: argparse.ArgumentParser) -> None:
+def _add_rules(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rules",
         metavar="FILE",
         help="read the rules from a file instead of the cluster, - for standard input: what "
         "kubectl get pv,pvc,snapshotrules -A -o json (or yaml) prints",
     )
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def _add_deltas(command: argparse.ArgumentParser) -> None:
+    command.add_argument("deltas", nargs="+", metavar="DELTAS", help='as "PT1H P1D P30D P360D"')
+    command.add_argument("--compare", metavar="DELTAS", help="another list: what each loses")
+    command.add_argument(
+        "--change",
+        metavar="PART/TIME",
+        help="how much of a disk changes, as 2%%/day: tells what the snapshots take",
+    )
+    command.add_argument(
+        "--size",
+        metavar="SIZE",
+        help="what is in use on a disk, as 100Gi: tells GiB and a cost (default change 2%%/day)",
+    )
 
 
 def _add_only(command: argparse.ArgumentParser) -> None:

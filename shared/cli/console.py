@@ -4,6 +4,7 @@ Whatever is printed is passed as Text, so that no name from the cluster is read 
 """
 
 import textwrap
+from itertools import groupby
 
 from rich import box
 from rich.console import Console
@@ -68,9 +69,10 @@ def _drawn(console: Console, line: Line) -> Text:
     """Draw the letters of a picture as marks, each in its style."""
     places, fancy = set(line.marks), _has_marks(console)
     found = Text(style=line.style)
-    for place, letter in enumerate(shown(line.text)):
-        mark, in_ascii, _, style = MARKS[letter] if place in places else (letter, letter, "", "")
-        found.append(mark if fancy else in_ascii, style)
+    letters = enumerate(shown(line.text))
+    for (letter, marked), group in groupby(letters, lambda pair: (pair[1], pair[0] in places)):
+        mark, in_ascii, _, style = MARKS[letter] if marked else (letter, letter, "", "")
+        found.append((mark if fancy else in_ascii) * len(list(group)), style)
     return found
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.cli import logs
@@ -59,6 +60,8 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
 
 
 def _run(build: Build, arguments: argparse.Namespace) -> int:
+    if arguments.command == "deltas":
+        return _deltas(arguments)
     request = request_of(arguments)
     source = None if arguments.rules is None else RulesFile(arguments.rules)
     settings, ports = build(os.environ, source)
@@ -84,6 +87,21 @@ def _pass(request: Request, settings: Settings, ports: Ports, arguments: argpars
 
         tables.outcome(outcome, settings.tz, everything=getattr(arguments, "all", False))
     return DONE if outcome.report.outcome == "completed" else SOME_FAILED
+
+
+def _deltas(arguments: argparse.Namespace) -> int:
+    from shared.cli import deltas
+
+    wanted, now = deltas.asked(arguments), datetime.now(UTC)
+    if arguments.json:
+        _print_json(deltas.to_builtins(wanted, now))
+    else:
+        from shared.cli.console import open_console, print_line
+
+        console = open_console()
+        for line in deltas.lines(wanted, now, console.width):
+            print_line(console, line)
+    return DONE
 
 
 def _check(settings: Settings, ports: Ports, as_json: bool) -> int:
