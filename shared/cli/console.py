@@ -5,6 +5,7 @@ Whatever is printed is passed as Text, so that no name from the cluster is read 
 
 import textwrap
 from itertools import groupby
+from typing import NoReturn
 
 from rich import box
 from rich.console import Console
@@ -18,10 +19,16 @@ from shared.cli.rows import Rows
 WIDTH = 140
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave the exit status to the command; rich's own would end with 1."""
+        raise BrokenPipeError
+
+
 def open_console() -> Console:
     """Give standard output: as wide as the terminal is, or WIDTH where it is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+    console = _Console(highlight=False)
+    return console if console.is_terminal else _Console(highlight=False, width=WIDTH)
 
 
 def new_table(title: str, *columns: str) -> Table:

@@ -24,15 +24,15 @@ from shared.text import counted, words
 
 
 def outcome(
-    found: Outcome, zone: str, console: Console | None = None, *, everything: bool = False
+    found: Outcome, zone: str, console: Console | None = None, *, wide: bool = False
 ) -> None:
     """Print a plan, or what a pass did: disks first, then each list that is not empty.
 
-    An explanation lists single snapshots only where `everything` is asked for.
+    An explanation lists single snapshots only where it is `wide`.
     """
     console = console or open_console()
     if found.report.mode == "explain":
-        _explain(console, found.report, ZoneInfo(zone), everything)
+        _explain(console, found.report, ZoneInfo(zone), wide)
     else:
         _report(console, found.report, found.plan, ZoneInfo(zone))
 
@@ -48,10 +48,15 @@ def checks(results: Sequence[Check], console: Console | None = None) -> None:
     table = new_table("Checks", "", "What", "Found", "What to do")
     for result in results:
         mark = Text("ok", "green") if result.ok else Text("FAILED", "bold red")
+        if result.warning:
+            mark = Text("warning", "yellow")
         table.add_row(mark, *texts(result.name, result.detail, result.hint))
     console.print(table)
     failed = sum(not result.ok for result in results)
-    console.print(f"{failed} of {len(results)} failed" if failed else "All is well.")
+    warnings = sum(result.warning for result in results)
+    beside = f"; {counted(warnings, 'warning')}" if warnings else ""
+    said = f"{failed} of {len(results)} failed{beside}" if failed else f"All is well{beside}."
+    console.print(said)
 
 
 def adoptions(

@@ -32,7 +32,7 @@ def world(missing: int = 0) -> World:
 def shown(found: World, width: int = 80, everything: bool = False, **only: tuple[str, ...]) -> str:
     outcome = found.run(mode="explain", only=Only(**only))
     console = Console(file=StringIO(), width=width, highlight=False)
-    tables.outcome(outcome, "UTC", console, everything=everything)
+    tables.outcome(outcome, "UTC", console, wide=everything)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
