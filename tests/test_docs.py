@@ -55,7 +55,9 @@ def test_make_commands_are_targets() -> None:
     assert named <= targets
 
 
-_COMMAND = r"(?:python -m functions\.(?:aws|gcp)|k8s-snapshots|kubectl snapshots) ([a-z][^|#>;&]*)"
+_COMMAND = (
+    r"(?:python -m functions\.(?:aws|gcp)|^k8s-snapshots|^kubectl snapshots) ([a-z][^|#>;&]*)"
+)
 COMMANDS = sorted({
     (page.name, found[0])
     for page in PAGES

@@ -23,7 +23,7 @@ from tests.emulators.kube import Kube
 from tests.shared.objects_builders import by_disk, snapshot_rule, volume
 from tools.docs import ROOT
 
-SDKS = ("boto3", "botocore", "google.auth", "google.cloud", "kubernetes", "urllib3")
+SDKS = ("boto3", "botocore", "google.auth", "google.cloud.compute_v1", "kubernetes", "urllib3")
 
 
 def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
