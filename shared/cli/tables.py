@@ -10,36 +10,51 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from shared.cli import explanations
+from shared.cli import changes, explanations
 from shared.cli.console import new_table, open_console, print_line, print_table, table_of, texts
 from shared.cli.disks import disks
 from shared.cli.pictures import Line
 from shared.cli.rows import lists, local_time, notes, problems
 from shared.cli.summary import summary
 from shared.passes.run import Outcome
-from shared.planning.actions import Plan
+from shared.planning.actions import DiskPlan, Plan
+from shared.planning.histories import group_rules
+from shared.planning.names import Names, names_of
 from shared.ports import Check
 from shared.reports.schema import Report
 from shared.text import counted, words
+
+#: Columns from which on tables of all lists can be read.
+ROOM = 110
 
 
 def outcome(
     found: Outcome, zone: str, console: Console | None = None, *, wide: bool = False
 ) -> None:
-    """Print a plan, or what a pass did: disks first, then each list that is not empty.
+    """Print a plan, or what a pass did: what changes, disk by disk.
 
-    An explanation lists single snapshots only where it is `wide`.
+    Where it is `wide`, all disks and all of each list, as tables where there is room; an
+    explanation then lists single snapshots.
     """
     console = console or open_console()
     if found.report.mode == "explain":
         _explain(console, found.report, ZoneInfo(zone), wide)
-    else:
+    elif wide and console.width >= ROOM:
         _report(console, found.report, found.plan, ZoneInfo(zone))
+    else:
+        every = found.plan.disks if wide else ()
+        _changes(console, found.report, names_of_all(found), ZoneInfo(zone), every)
 
 
 def report(answer: Report, zone: str, console: Console | None = None) -> None:
-    """Print a function's answer, which has no account of each disk."""
-    _report(console or open_console(), answer, None, ZoneInfo(zone))
+    """Print a function's answer, which does not know what disks are to the cluster."""
+    _changes(console or open_console(), answer, {}, ZoneInfo(zone))
+
+
+def names_of_all(found: Outcome) -> dict[str, Names]:
+    """Name each disk that a rule covers, by its id."""
+    by_disk = group_rules(found.ruleset.rules)
+    return {disk.id: names_of(rules) for disk, rules in by_disk.items()}
 
 
 def checks(results: Sequence[Check], console: Console | None = None) -> None:
@@ -74,6 +89,19 @@ def adoptions(
     hint = "" if applied or not taken else " Nothing was changed; --apply labels them."
     what = "adopted" if applied else "to adopt"
     console.print(f"{counted(taken, 'snapshot')} {what}, {len(found) - taken} left.{hint}")
+
+
+def _changes(
+    console: Console,
+    found: Report,
+    names: Mapping[str, Names],
+    zone: ZoneInfo,
+    everything: Sequence[DiskPlan] = (),
+) -> None:
+    print_line(console, Line(_first_line(found, zone), "bold"))
+    for line in changes.lines(found, names, zone, everything):
+        print_line(console, line)
+    print_line(console, Line(f"\n{summary(found)}", "bold"))
 
 
 def _report(console: Console, found: Report, plan: Plan | None, zone: ZoneInfo) -> None:
