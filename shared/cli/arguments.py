@@ -11,6 +11,7 @@ from shared.cli.selecting import OF_NO_DISKS, add_only
 _EPILOG = """\
 examples:
   {prog} check
+  {prog} status
   {prog} plan
   {prog} plan -n shop -o wide
   {prog} explain --claim shop/data
@@ -34,6 +35,7 @@ _COMMANDS = {
     "plan": "show what a pass would create, delete and hold, and why; changes nothing",
     "reconcile": "run one pass: create what is due, delete what has expired",
     "backfill": "take what is due and delete nothing; calling again carries on",
+    "status": "a line a claim, the worst first: health, newest, how many restore points",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
@@ -134,6 +136,14 @@ def _add_deltas(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_monitor(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--monitor",
+        action="store_true",
+        help="one line, and the statuses of Nagios: 0 ok, 1 warning, 2 critical, 3 unknown",
+    )
+
+
 def _add_exitcode(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--detailed-exitcode",
@@ -221,6 +231,7 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
 _OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "plan": (_add_release, _add_exitcode),
     "reconcile": (_add_release,),
+    "status": (_add_monitor,),
     "backfill": (_add_backfill,),
     "explain": (_add_all,),
     "adopt": (_add_adopt,),

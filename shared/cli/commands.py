@@ -5,13 +5,14 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from shared.cli import logs
 from shared.cli.output import print_as, print_names
 from shared.cli.selecting import request_of
 from shared.errors import RequestError, UsageError
 from shared.passes.run import Outcome, run
-from shared.passes.world import Ports
+from shared.passes.world import Ports, policy_of
 from shared.ports import RulesSource
 from shared.reports.schema import to_builtins
 from shared.request import Request
@@ -166,8 +167,38 @@ def _restore(command: Command) -> int:
     return DONE
 
 
+def _status_of_all(command: Command) -> int:
+    from shared.cli import status
+    from shared.planning.situation import rules_in_force
+    from shared.reports.health import healths
+
+    settings, labels = command.settings, command.ports.labels
+    outcome = run(command.request, settings, command.ports)
+    plan = outcome.plan
+    policy = policy_of(settings, labels, command.request, plan.now)
+    rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
+    found = healths(plan, rules, outcome.snapshots, labels)
+    if command.arguments.monitor:
+        level, said = status.monitor(found, _complete(outcome))
+        print_names([said])
+        return level
+    if command.form in ("json", "yaml"):
+        print_as(command.form, status.to_builtins(found))
+    elif command.form == "name":
+        print_names([one.names.claim or one.disk for one in found])
+    else:
+        from shared.cli.console import open_console, print_line
+
+        console = open_console()
+        zone, wide = ZoneInfo(settings.tz), command.form == "wide"
+        for line in status.lines(found, zone, plan.now, wide):
+            print_line(console, line)
+    return _status(outcome, command)
+
+
 _COMMANDS: dict[str, Callable[[Command], int]] = {
     "adopt": _adopt,
     "check": _check,
     "restore": _restore,
+    "status": _status_of_all,
 }

@@ -10,6 +10,7 @@ from typing import Any
 from shared.cli.arguments import parser
 from shared.cli.commands import DONE, INTERRUPTED, NOT_DONE, SOME_FAILED, WRONG_USAGE, run_command
 from shared.cli.output import give_up_output, set_up
+from shared.cli.status import UNKNOWN
 from shared.errors import PassError, UsageError
 from shared.passes.deadline import Interrupted, end_on_sigterm
 from shared.text import printable
@@ -52,9 +53,10 @@ def main(
 
 def _run(prog: str, build: Callable[..., Any], arguments: argparse.Namespace) -> int:
     interrupted = Interrupted() if arguments.command in _CHANGING else None
-    # As terraform's: there 2 says that there is something to do.
-    detailed = getattr(arguments, "detailed_exitcode", False)
-    status = SOME_FAILED if detailed else NOT_DONE
+    # As terraform's and Nagios', where 2 says something else.
+    failed = {"detailed_exitcode": SOME_FAILED, "monitor": UNKNOWN}
+    special = next((failed[name] for name in failed if getattr(arguments, name, False)), None)
+    status = NOT_DONE if special is None else special
     try:
         status = run_command(build, arguments)
         sys.stdout.flush()
@@ -62,7 +64,7 @@ def _run(prog: str, build: Callable[..., Any], arguments: argparse.Namespace) ->
         raise
     except UsageError as error:
         _say(f"{prog}: {printable(str(error))}")
-        status = SOME_FAILED if detailed else WRONG_USAGE
+        status = WRONG_USAGE if special is None else special
     except PassError as error:
         _say(f"{prog}: {printable(str(error))}")
     except Exception:
