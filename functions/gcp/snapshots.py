@@ -3,12 +3,11 @@
 `google.cloud.compute_v1` takes seconds to import: whoever makes the clients imports it.
 """
 
-import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from google.api_core.exceptions import BadRequest, Conflict, NotFound
+from google.api_core.exceptions import Conflict
 
 from functions.gcp.calls import (
     PATIENCE,
@@ -18,7 +17,7 @@ from functions.gcp.calls import (
     request_id,
     sorted_errors,
 )
-from functions.gcp.listing import GOING, deltas_of, disk_of, get, list_projects, time_of
+from functions.gcp.listing import deltas_of, disk_of, get, list_projects, time_of
 from functions.gcp.volumes import PersistentDisks
 from shared.errors import DiskFailed, UnknownDisk
 from shared.model import Disk, Snapshot
@@ -69,7 +68,7 @@ class Disks:
     def create(self, create: Create) -> Snapshot:
         """Begin a snapshot, its labels in the same body; never wait for the operation."""
         with sorted_errors():
-            began = self._insert(create)
+            began, operation = self._insert(create)
         return Snapshot(
             id=create.name,
             disk=create.disk,
@@ -77,32 +76,20 @@ class Disks:
             state="pending",
             labels=create.labels,
             deltas=deltas_of(create.description),
+            operation=operation,
         )
 
     def operation(self, scope: str, name: str) -> OperationState:
-        """Tell how an insert's operation stands."""
-        return OperationState("done")
+        """Tell how an insert's operation stands: an accepted one may fail minutes later."""
+        from functions.gcp import operations
+
+        return operations.state_of(self._clients, scope, name)
 
     def delete(self, snapshot: Snapshot) -> None:
-        """Delete a snapshot; one that is gone already is no error."""
-        clients, project = self._clients, snapshot.disk.scope
-        request = {
-            "project": project,
-            "snapshot": snapshot.id,
-            # A new one each time: with that of an earlier pass, whose deletion failed, Google would
-            # answer that failure and do nothing.
-            "request_id": str(uuid.uuid4()),
-        }
-        with sorted_errors():
-            try:
-                operation = clients.snapshots.delete_unary(request=request, **clients.how)
-            except NotFound:
-                return
-            except BadRequest:
-                if get(clients, project, snapshot.id).status != GOING:
-                    raise
-                return
-        raise_failed(operation)
+        """Delete a snapshot; one that is gone, or going already, is no error."""
+        from functions.gcp import deleting
+
+        deleting.delete(self._clients, snapshot)
 
     def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
         """List the snapshots of some disks that lack our author label."""
@@ -130,8 +117,11 @@ class Disks:
 
         return checks.check(self._clients, self._labels, scope, create, snapshot)
 
-    def _insert(self, create: Create) -> datetime:
-        """Insert a snapshot, or find that it is there already; tell when it began."""
+    def _insert(self, create: Create) -> tuple[datetime, str]:
+        """Insert a snapshot, or find that it is there already; tell when it began, and by what.
+
+        The operation of one that is there already is not known: its name is empty.
+        """
         clients = self._clients
         request = {
             "project": create.disk.scope,
@@ -142,9 +132,9 @@ class Disks:
         try:
             operation = clients.snapshots.insert_unary(request=request, **clients.how)
         except Conflict:
-            return time_of(self._owned(create).creation_timestamp)
+            return time_of(self._owned(create).creation_timestamp), ""
         raise_failed(operation)
-        return time_of(operation.insert_time)
+        return time_of(operation.insert_time), operation.name
 
     def _owned(self, create: Create) -> Any:
         """Get the snapshot which has the name already, if it is of the same disk."""

@@ -32,7 +32,8 @@ resource "google_project_iam_custom_role" "snapshots" {
   description = "Takes, labels, lists and deletes snapshots"
   permissions = [
     "compute.disks.createSnapshot",
-    "compute.disks.list", # where a volume does not tell its zone
+    "compute.disks.list",           # where a volume does not tell its zone
+    "compute.globalOperations.get", # why an accepted creation failed later
     "compute.snapshots.create",
     "compute.snapshots.delete",
     "compute.snapshots.get", # whether one whose name is taken is ours; whether one is going already

@@ -117,7 +117,8 @@ class Fault:
 
     With `reason` Google refuses, and `info` is the reason that a modern error bears besides. With
     `operation_error` the request is accepted, its operation ends with that error and changes
-    nothing; `at_once` it has ended when the request is answered. `warning` is a code that the page
+    nothing, not before the time `late` is over; `at_once` it has ended when the request is
+    answered. `warning` is a code that the page
     bears. `timeout_before` closes the connection without answer or effect, `timeout_after` when the
     call has taken effect; either waits `hang` seconds first, and `hang` alone is a
     `timeout_before`. `html` answers a proxy's page, or the text given. `delay` is how many seconds
@@ -133,6 +134,7 @@ class Fault:
     when: Callable[[Call], bool] = lambda call: True
     project: str | None = None
     operation_error: str | None = None
+    late: timedelta = timedelta(0)
     at_once: bool = False
     warning: str | None = None
     timeout_before: bool = False
@@ -159,7 +161,10 @@ class Answer(NamedTuple):
 
 @dataclass(eq=False)
 class _Operation:
-    """An operation: one step to run and one more to end, taken by polls and by the clock."""
+    """An operation: one step to run and one more to end, taken by polls and by the clock.
+
+    One that `lasts` is under way until its snapshot is done. One that fails does so after `late`.
+    """
 
     resource: Resource
     snapshot: str
@@ -167,7 +172,13 @@ class _Operation:
     end: Callable[[], object]
     error: str | None
     message: str
+    late: timedelta
+    lasts: bool
     steps: int = 0
+
+    @property
+    def project(self) -> str:
+        return str(self.resource["selfLink"]).removeprefix(LINK).split("/")[1]
 
 
 class _Shelf:
@@ -198,7 +209,8 @@ class GCE:
 
     To be set at any time: `projects` and `scopes`, those that exist beside those of added disks;
     `page_size`, than which no page is longer; `clock`, the time of new snapshots; `step`, the time
-    in which an operation takes one of its two steps, as it does with every poll; `lag`, how many
+    in which an operation takes one of its two steps, as it does with every poll, but for an
+    insert's, which ends with its snapshot; `in_flight`, of operations in a project; `lag`, how many
     listings miss a snapshot made from now on; `quota`, of snapshots in a project; `hourly`, of
     snapshots of one disk; `denied`, permissions that are missing, such as
     `compute.snapshots.create` or, in one project only, `other:compute.snapshots.create`; `in_use`,
@@ -216,6 +228,7 @@ class GCE:
         self.page_size = page_size
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.step = timedelta(seconds=5)
+        self.in_flight: float = 500  # "Compute Engine concurrent operation quotas", global
         self.lag: float = 0
         self.quota: float = ALWAYS
         self.hourly: float = 6  # "Create archive and standard disk snapshots", in 60 minutes
@@ -232,6 +245,7 @@ class GCE:
         self._shelves: dict[str, _Shelf] = {}
         self._operations: dict[str, _Operation] = {}
         self._running: list[_Operation] = []
+        self._uploading: list[_Operation] = []
         self._answered: dict[tuple[str, ...], _Operation] = {}
         self._taken: dict[str, list[datetime]] = {}
         self._hidden: dict[str, float] = {}
@@ -340,17 +354,29 @@ class GCE:
             for operation in list(self._running):
                 if name in (operation.snapshot, None):
                     self._reach(operation, 2)
+            for operation in list(self._uploading):
+                if name in (operation.snapshot, None):
+                    self._finish(operation)
             for shelf in self._shelves.values():
                 for snapshot in shelf.items.values():
                     waits = snapshot["status"] in ("CREATING", "UPLOADING")
                     if waits and name in (snapshot["name"], None):
                         _turn(snapshot, "READY")
 
-    def fail(self, name: str) -> None:
-        """Let a snapshot end as FAILED."""
+    def fail(self, name: str, code: str = "INTERNAL_ERROR") -> None:
+        """Let a snapshot end as FAILED, and its operation with this error."""
         with self._lock:
             items = [shelf.items for shelf in self._shelves.values()]
             _turn(next(shelf[name] for shelf in items if name in shelf), "FAILED")
+            for operation in [*self._running, *self._uploading]:
+                if operation.snapshot == name and operation.lasts:
+                    operation.error = code
+                    self._finish(operation)
+
+    def delete_snapshot(self, project: str, name: str) -> None:
+        """Let a snapshot be deleted by somebody, which has not ended."""
+        with self._lock:
+            _turn(self._shelf(project).items[name], "DELETING")
 
     def reveal(self) -> None:
         """List from now on what `lag` still hides."""
@@ -417,6 +443,9 @@ class GCE:
             raise not_found(f"projects/{call.project}")
         for permission in PERMISSIONS[call.method][:1]:
             self._authorize(permission, call.project, call.path)
+        if call.method in BEGINNING and self._under_way(call.project) >= self.in_flight:
+            info = "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"
+            raise Refusal("rateLimitExceeded", "Rate Limit Exceeded", 403, info)
         return HANDLERS[call.method](self, call, fault)
 
     def _authorize(self, permission: str, project: str, resource: str) -> None:
@@ -664,7 +693,8 @@ class GCE:
             "user": "tests@example.com",
         }
         error, message = trouble.operation_error, trouble.message
-        operation = _Operation(resource, name, self._now, end, error, message)
+        lasts = error is None and call.method == "snapshots.insert"
+        operation = _Operation(resource, name, self._now, end, error, message, trouble.late, lasts)
         self._operations[path] = operation
         self._running.append(operation)
         if given:
@@ -673,6 +703,10 @@ class GCE:
         if trouble.at_once:
             self._reach(operation, 2)
         return resource
+
+    def _under_way(self, project: str) -> int:
+        """Count the operations of a project that have not ended."""
+        return sum(op.project == project for op in itertools.chain(self._running, self._uploading))
 
     def _tick(self) -> None:
         """Look at the clock, and let operations run as far as it says."""
@@ -686,29 +720,45 @@ class GCE:
 
     def _reach(self, operation: _Operation, steps: int) -> None:
         """Bring an operation that far: running after one step, done after two."""
-        resource, now = operation.resource, stamp(self._now)
+        resource = operation.resource
         operation.steps = max(operation.steps, steps)
         if operation.steps >= 1 and resource["status"] == "PENDING":
-            resource |= {"status": "RUNNING", "startTime": now}
-        if operation.steps >= 2:
+            resource |= {"status": "RUNNING", "startTime": stamp(self._now)}
+        if operation.steps < 2 or self._now - operation.began < operation.late:
+            return
+        if not operation.error:
+            operation.end()
+        if operation.lasts:
             self._running.remove(operation)
-            resource |= {"status": "DONE", "endTime": now, "progress": 100}
-            if operation.error:
-                resource |= failure(operation.error, operation.message)
-            else:
-                operation.end()
+            self._uploading.append(operation)
+        else:
+            self._finish(operation)
+
+    def _finish(self, operation: _Operation) -> None:
+        """End an operation, with its error if it has one."""
+        for under_way in (self._running, self._uploading):
+            if operation in under_way:
+                under_way.remove(operation)
+        resource = operation.resource
+        resource |= {"status": "DONE", "endTime": stamp(self._now), "progress": 100}
+        if operation.error:
+            resource |= failure(operation.error, operation.message)
 
     def _poll(self, call: Call, fault: Fault) -> Resource:
         """Answer an operation, which a poll brings one step on, and a wait to its end."""
         path = call.path.removesuffix("/wait")
         if path not in self._operations:
             raise not_found(path)
-        operation = self._operations[path]
+        operation, waits = self._operations[path], call.method.endswith("wait")
         if operation in self._running:
-            self._reach(operation, 2 if call.method.endswith("wait") else operation.steps + 1)
+            self._reach(operation, 2 if waits else operation.steps + 1)
+        if waits and operation.lasts:
+            self.complete(operation.snapshot)
         return operation.resource
 
 
+#: What begins an operation.
+BEGINNING = ("snapshots.insert", "snapshots.delete", "snapshots.setLabels")
 Handler = Callable[[GCE, Call, Fault], Resource]
 HANDLERS: Mapping[str, Handler] = {
     "disks.aggregatedList": GCE._aggregate_disks,

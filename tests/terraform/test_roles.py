@@ -45,7 +45,8 @@ def everything(cloud: GCECloud) -> Iterator[bool]:
     """Do all that passes do, and tell whether each came to what it should."""
     disk, other = cloud.add_disk(PROJECT), cloud.add_disk(PROJECT)
     asked = order(cloud, disk)
-    cloud.provider.create(asked)
+    made = cloud.provider.create(asked)
+    yield cloud.provider.operation(PROJECT, made.operation).state == "running"
     # The name is taken: by another disk's snapshot, so that this one is not there.
     try:
         cloud.provider.create(msgspec.structs.replace(asked, disk=other))

@@ -93,7 +93,7 @@ run "its_permissions" {
     condition = (
       keys(google_project_iam_custom_role.snapshots) == ["shop-production"]
       && google_project_iam_custom_role.snapshots["shop-production"].permissions == toset([
-        "compute.disks.createSnapshot", "compute.disks.list",
+        "compute.disks.createSnapshot", "compute.disks.list", "compute.globalOperations.get",
         "compute.snapshots.create", "compute.snapshots.delete", "compute.snapshots.get",
         "compute.snapshots.list", "compute.snapshots.setLabels",
       ])
