@@ -7,6 +7,8 @@ from google.api_core.exceptions import PreconditionFailed
 
 from functions.gcp.calls import ComputeClients, raise_failed, sorted_errors
 from functions.gcp.listing import GOING, PAGE, by_generation, get, pages, snapshot_of
+from functions.gcp.resource_manager import ResourceManager
+from functions.gcp.tags import Tag
 from shared.errors import NextPass
 from shared.model import Disk, Snapshot
 from shared.planning.adopt import Stranger, scopes
@@ -17,9 +19,9 @@ _MANAGERS = {"velero.io/": "Velero", "csi.storage.gke.io": "a VolumeSnapshot"}
 
 
 def strangers(
-    clients: ComputeClients, labels: Labels, disks: Collection[Disk]
+    clients: ComputeClients, labels: Labels, disks: Collection[Disk], tag: Tag | None = None
 ) -> Iterable[Stranger]:
-    """List the snapshots of some disks that lack our author label."""
+    """List the snapshots of some disks that lack our author label; with a tag, ours too."""
     for project in scopes(disks):
         missing: list[str] = []
         query = {"project": project, "max_results": PAGE}
@@ -34,21 +36,33 @@ def strangers(
         if missing:
             raise NextPass(f"the list of {project} is incomplete: {'; '.join(missing[:3])}")
         for snapshot in by_generation(found):
-            if snapshot.disk in disks and not labels.ours(snapshot):
+            if snapshot.disk in disks and (tag or not labels.ours(snapshot)):
                 yield Stranger(snapshot, *texts[snapshot.id])
 
 
-def adopt(clients: ComputeClients, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
-    """Add labels to a snapshot; once more where they changed meanwhile."""
+def adopt(
+    clients: ComputeClients,
+    snapshot: Snapshot,
+    labels: Mapping[str, str],
+    manager: ResourceManager,
+    tag: Tag | None,
+) -> None:
+    """Add labels to a snapshot, once more where they changed meanwhile, and bind the tag.
+
+    Raises:
+        ProviderError: where the labels or the tag are missing afterwards.
+    """
     with sorted_errors():
         try:
-            _add_labels(clients, snapshot, labels)
+            number = _add_labels(clients, snapshot, labels)
         except PreconditionFailed:
-            _add_labels(clients, snapshot, labels)
+            number = _add_labels(clients, snapshot, labels)
+    if tag:
+        manager.bind(tag.value, snapshot.disk.scope, number)
 
 
 def manager_of(item: Any) -> str:
-    """Tell who else made a snapshot and deletes it.
+    """Tell who else made a snapshot and deletes it, and by which text.
 
     Google names resource policies; the CSI driver and Velero name themselves in the description.
     """
@@ -61,9 +75,12 @@ def manager_of(item: Any) -> str:
     return ""
 
 
-def _add_labels(clients: ComputeClients, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
+def _add_labels(clients: ComputeClients, snapshot: Snapshot, labels: Mapping[str, str]) -> int:
+    """Add the labels that a snapshot lacks; give its numeric id."""
     project = snapshot.disk.scope
     found = get(clients, project, snapshot.id)
+    if labels.items() <= dict(found.labels).items():
+        return int(found.id)
     body = {"labels": {**found.labels, **labels}, "label_fingerprint": found.label_fingerprint}
     operation = clients.snapshots.set_labels_unary(
         request={
@@ -74,3 +91,4 @@ def _add_labels(clients: ComputeClients, snapshot: Snapshot, labels: Mapping[str
         **clients.how,
     )
     raise_failed(operation)
+    return int(found.id)

@@ -18,6 +18,8 @@ from functions.gcp.calls import (
     sorted_errors,
 )
 from functions.gcp.listing import deltas_of, disk_of, get, list_projects, time_of
+from functions.gcp.resource_manager import ResourceManager
+from functions.gcp.tags import Tag
 from functions.gcp.volumes import PersistentDisks
 from shared.errors import DiskFailed, UnknownDisk
 from shared.model import Disk, Snapshot
@@ -31,8 +33,9 @@ class Disks:
     """The snapshots of the disks of all projects.
 
     `client` makes a client of compute_v1 by its class's name; it is called once for each.
-    `identity` tells who we are. `project` is where disks are whose volumes name none.
-    `storage_location` and `guest_flush` are for new snapshots.
+    `identity` tells who we are. `manager` knows permissions and binds tags. `project` is where
+    disks are whose volumes name none. `storage_location`, `guest_flush` and `tag` are for new
+    snapshots; with a tag only those that have it may be deleted.
     """
 
     name = "google"
@@ -43,16 +46,19 @@ class Disks:
         labels: Labels,
         client: Callable[[str], Any],
         identity: Callable[[], str],
+        manager: ResourceManager,
         *,
         project: str,
         storage_location: str = "",
         guest_flush: bool = False,
+        tag: Tag | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self.volumes: Volumes = PersistentDisks(project)
         self.longest_call = 2 * (patience + REQUEST)  # a second call asks whose snapshot it is
         self._labels, self._identity = labels, identity
         self._location, self._guest_flush = storage_location, guest_flush
+        self._manager, self._tag = manager, tag
         self._clients = ComputeClients(client, patience)
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
@@ -89,19 +95,22 @@ class Disks:
         """Delete a snapshot; one that is gone, or going already, is no error."""
         from functions.gcp import deleting
 
-        deleting.delete(self._clients, snapshot)
+        deleting.delete(self._clients, snapshot, self._tag)
 
     def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
-        """List the snapshots of some disks that lack our author label."""
+        """List the snapshots of some disks that lack our author label.
+
+        With a tag ours are among them: a listing does not tell which lack it.
+        """
         from functions.gcp import adopting
 
-        return adopting.strangers(self._clients, self._labels, disks)
+        return adopting.strangers(self._clients, self._labels, disks, self._tag)
 
     def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
-        """Add labels to a snapshot; once more where they changed meanwhile."""
+        """Add labels to a snapshot, and the tag if there is one."""
         from functions.gcp import adopting
 
-        adopting.adopt(self._clients, snapshot, labels)
+        adopting.adopt(self._clients, snapshot, labels, self._manager, self._tag)
 
     def credentials(self) -> Check:
         """Tell who we are."""
@@ -112,10 +121,12 @@ class Disks:
     def check(
         self, scope: str, create: Create | None, snapshot: Snapshot | None
     ) -> Iterable[Check]:
-        """List one, and ask for permissions on a disk and a snapshot: there is no dry run."""
+        """List one, and ask which permissions we hold: there is no dry run."""
         from functions.gcp import checks
 
-        return checks.check(self._clients, self._labels, scope, create, snapshot)
+        return checks.check(
+            self._clients, self._manager, self._labels, self._tag, scope, create, snapshot
+        )
 
     def _insert(self, create: Create) -> tuple[datetime, str]:
         """Insert a snapshot, or find that it is there already; tell when it began, and by what.
@@ -156,4 +167,6 @@ class Disks:
             body["storage_locations"] = [self._location]
         if self._guest_flush:
             body["guest_flush"] = True
+        if self._tag:
+            body["params"] = {"resource_manager_tags": {self._tag.key: self._tag.value}}
         return body

@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from tests.emulators import resource_manager
 from tests.emulators.gce_discovery import (
     LINK,
     Method,
@@ -213,7 +214,11 @@ class GCE:
     insert's, which ends with its snapshot; `in_flight`, of operations in a project; `lag`, how many
     listings miss a snapshot made from now on; `quota`, of snapshots in a project; `hourly`, of
     snapshots of one disk; `denied`, permissions that are missing, such as
-    `compute.snapshots.create` or, in one project only, `other:compute.snapshots.create`; `in_use`,
+    `compute.snapshots.create` or, in one project only, `other:compute.snapshots.create`;
+    `conditions`, which hold a permission to snapshots with a tag, by its key and value;
+    `tag_values`, the keys of the tags that exist by their values; `tags`, those of snapshots by
+    their numeric ids; `slow_bindings`, whether a binding takes an operation; `disabled`, APIs;
+    `in_use`,
     names of snapshots that cannot be deleted; `fail_guest_flush`, names of disks; `locations`,
     where an organization allows snapshots to be; `unreachable`, projects, zones, regions and
     storage locations that listings miss. `calls`, `faults`, `used_permissions` and `violations` may
@@ -233,6 +238,11 @@ class GCE:
         self.quota: float = ALWAYS
         self.hourly: float = 6  # "Create archive and standard disk snapshots", in 60 minutes
         self.denied: set[str] = set()
+        self.conditions: dict[str, tuple[str, str]] = {}
+        self.tag_values: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.slow_bindings = False
+        self.disabled: set[str] = set()
         self.used_permissions: set[str] = set()
         self.in_use: set[str] = set()
         self.fail_guest_flush: set[str] = set()
@@ -272,6 +282,7 @@ class GCE:
     def environment(self) -> dict[str, str]:
         """Tell a process, by its environment, to take this for Google, as Terraform is told."""
         names = {"GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{self.url}/compute/v1/"}
+        names |= {"GOOGLE_RESOURCE_MANAGER_V3_CUSTOM_ENDPOINT": f"{self.url}/v3/"}
         names |= {"GCLOUD_PROJECT": self.project, "NO_GCE_CHECK": "true"}
         return names | {"NO_PROXY": "127.0.0.1"}
 
@@ -402,6 +413,8 @@ class GCE:
         """Answer a request, or do what a fault wants instead: what a connection calls."""
         if self._stopping.is_set():
             return Answer()
+        if (path := urlsplit(url).path).startswith("/v3/"):
+            return self._resource_manager(verb, path, sent)
         try:
             method, call = _read(verb, url, sent)
         except Violation as violation:
@@ -419,6 +432,19 @@ class GCE:
             page = PAGE if fault.html is True else fault.html
             return Answer(fault.status or 503, page, "text/html; charset=UTF-8")
         return self._answer(method, call, fault)
+
+    def _resource_manager(self, verb: str, path: str, sent: bytes) -> Answer:
+        """Answer as Resource Manager; faults meet it too, by the last part of the path."""
+        name = re.split(r"[/:]", path)[-1]
+        call = Call(f"resourcemanager.{name}", path.removeprefix("/v3/"), {"project": ""}, {})
+        with self._lock:
+            self.calls.append(call)
+            fault = next((f for f in self.faults if f.strikes(call)), Fault(call.method))
+            if fault.html:
+                page = PAGE if fault.html is True else fault.html
+                return Answer(fault.status or 503, page, "text/html; charset=UTF-8")
+            status, body = resource_manager.answer(self, verb, path, sent)
+        return Answer(status, json.dumps(body))
 
     def _answer(self, method: Method, call: Call, fault: Fault) -> Answer:
         try:
@@ -442,19 +468,45 @@ class GCE:
         if call.project not in self.projects:
             raise not_found(f"projects/{call.project}")
         for permission in PERMISSIONS[call.method][:1]:
-            self._authorize(permission, call.project, call.path)
+            self._authorize(permission, call.project, call.path, self._named(call))
         if call.method in BEGINNING and self._under_way(call.project) >= self.in_flight:
             info = "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"
             raise Refusal("rateLimitExceeded", "Rate Limit Exceeded", 403, info)
         return HANDLERS[call.method](self, call, fault)
 
-    def _authorize(self, permission: str, project: str, resource: str) -> None:
+    def _authorize(
+        self, permission: str, project: str, resource: str, snapshot: Resource | None = None
+    ) -> None:
         self.used_permissions.add(permission)
-        if not self._allowed(permission, project):
+        if not self.holds(permission, project, snapshot):
             raise Refusal("forbidden", f"Required '{permission}' permission for '{resource}'")
 
-    def _allowed(self, permission: str, project: str) -> bool:
-        return not self.denied & {permission, f"{project}:{permission}"}
+    def _named(self, call: Call) -> Resource | None:
+        """Find the snapshot that a request is about, if there is one."""
+        name = call.params.get("snapshot") or call.params.get("resource") or ""
+        return self._shelf(call.project).items.get(name) if "snapshots." in call.method else None
+
+    def holds(self, permission: str, project: str, snapshot: Resource | None = None) -> bool:
+        """Tell whether we hold a permission: on a snapshot, or on all of a project.
+
+        What is granted under a condition on a tag is not held where there is no such tag, and so
+        not on a snapshot that is gone (IAM, "Tags and conditional access").
+        """
+        granted = not self.denied & {permission, f"{project}:{permission}"}
+        if not granted or permission not in self.conditions:
+            return granted
+        key, value = self.conditions[permission]
+        return snapshot is not None and self.tags.get(snapshot["id"], {}).get(key) == value
+
+    def allows(self, permission: str, project: str = "") -> bool:
+        """Tell whether we hold a permission, and note that it was used."""
+        self.used_permissions.add(permission)
+        return self.holds(permission, project)
+
+    def by_number(self, project: str, number: str) -> Resource | None:
+        """Find a snapshot by its numeric id."""
+        items = self._shelf(project).items.values()
+        return next((snapshot for snapshot in items if snapshot["id"] == number), None)
 
     # Snapshots.
 
@@ -491,12 +543,14 @@ class GCE:
 
     def _insert_snapshot(self, call: Call, fault: Fault) -> Resource:
         body = call.body
-        emulated = (*COPIED, "sourceDisk", "labels", "storageLocations", "guestFlush")
+        emulated = (*COPIED, "sourceDisk", "labels", "storageLocations", "guestFlush", "params")
         unknown(body, emulated, call.method)
         path = disk_path(call.project, body.get("sourceDisk", ""))
         self._authorize("compute.disks.createSnapshot", path.split("/")[1], path)
         if body.get("labels"):
             self._authorize("compute.snapshots.setLabels", call.project, call.path)
+        if body.get("params", {}).get("resourceManagerTags"):
+            self._authorize("compute.snapshots.createTagBinding", call.project, call.path)
         if earlier := self._earlier(call):
             return earlier
         disk = self._source(call, path)
@@ -507,6 +561,7 @@ class GCE:
         trouble = fault if fault.operation_error else self._trouble(call, disk)
         if trouble.operation_error is None:
             self._shelf(call.project).put(label(made, body.get("labels", {})))
+            self.tags[made["id"]] = dict(_tags(call))
             self._taken.setdefault(disk["id"], []).append(self._now)
             self._hidden |= {made["id"]: self.lag + 1} if self.lag else {}
         return self._operate(call, disk, trouble, made["name"], lambda: _upload(made))
@@ -541,13 +596,23 @@ class GCE:
         elif call.body.get("guestFlush") and disk["name"] in self.fail_guest_flush:
             # Google documents that no snapshot is made, but no code: nothing may depend on it.
             error = "GUEST_FLUSH_FAILED"
+        elif self._unusable(_tags(call)):
+            error = "PERMISSION_DENIED"
         words = {
             "RESOURCE_OPERATION_RATE_EXCEEDED": f"Operation rate exceeded for resource '{path}'."
             " Too frequent operations from the source resource.",
             "QUOTA_EXCEEDED": f"Quota 'SNAPSHOTS' exceeded.  Limit: {self.quota:.1f} globally.",
+            # As the tests of Terraform's provider met it (magic-modules, pull request 17165).
+            "PERMISSION_DENIED": "Permission resourcemanager.tagValueBindings.create denied on "
+            f"resource {next(iter(_tags(call).values()), '')} (or it might not exist).",
         }
         message = words.get(error or "", f"Failed for '{path}'.")
         return Fault(call.method, message=message, operation_error=error)
+
+    def _unusable(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether a tag does not exist, or may not be bound: an operation finds that out."""
+        known = all(self.tag_values.get(value) == key for key, value in tags.items())
+        return bool(tags) and not (known and self.allows("resourcemanager.tagValueBindings.create"))
 
     def _delete_snapshot(self, call: Call, fault: Fault) -> Resource:
         if earlier := self._earlier(call):
@@ -633,12 +698,13 @@ class GCE:
 
     def _test_permissions(self, call: Call, fault: Fault) -> Resource:
         path = call.path.removesuffix("/testIamPermissions")
+        found = None
         if call.method == "snapshots.testIamPermissions":
-            self._find(call, "resource")
+            found = self._find(call, "resource")
         elif path not in self._disks:
             raise not_found(path)
         asked = call.body.get("permissions", [])
-        held = [permission for permission in asked if self._allowed(permission, call.project)]
+        held = [permission for permission in asked if self.holds(permission, call.project, found)]
         return {"permissions": held} if held else {}
 
     def _page(
@@ -809,6 +875,12 @@ def _token(call: Call) -> str:
     except ValueError:
         what = f"Invalid value for field 'pageToken': '{token}'."
         raise Refusal("invalid", f"{what} The token is invalid.") from None
+
+
+def _tags(call: Call) -> Mapping[str, str]:
+    """Give the tags that an insert binds."""
+    tags: Mapping[str, str] = call.body.get("params", {}).get("resourceManagerTags", {})
+    return tags
 
 
 def _scope(disk: Resource) -> str:
