@@ -74,7 +74,6 @@ _WOULD_DO: dict[Any, str] = {
     "HEARTBEAT_URL": "a URL such as https://example.com/ping would do",
     "PING_URL": "a URL such as https://example.com/ping would do",
     "MIRROR_URL": "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json would do",
-    "MAX_EXPIRE": "a number from 0 to 10000 would do",
     "RULES_FROM": "cluster or mirror would do",
     "ORPHANS": "keep or expire would do",
     "KEEP_LABEL": _KEY,

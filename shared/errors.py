@@ -57,6 +57,10 @@ class DiskFailed(ProviderError):
     """Concerns one disk or snapshot only: report it and go on."""
 
 
+class DiskGone(DiskFailed):
+    """The disk does not exist any more: a problem of its rule, and nobody else's."""
+
+
 class NextPass(ProviderError):
     """A limit of this disk, or throttling: nothing is wrong, the next pass tries again."""
 

@@ -4,7 +4,7 @@ All are frozen, hashable where they serve as keys, and serialise to JSON with ms
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -38,8 +38,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     or description bears it; empty where it says nothing. `size` is its disk's then, in GiB; 0
     where the cloud does not tell. `operation` names the cloud's operation that makes it, where
     an accepted creation may still fail; `message` is what the cloud says of a failed one. `tier`
-    is empty but for an archived one (`archive`). `copy` tells that it was copied from another
-    snapshot, so that its disk and time are not those of its data.
+    is empty but for an archived one (`archive`). `cluster` is the cluster's id where the cloud
+    keeps it beside a label that cannot hold it exactly. `copy` tells that it was copied from
+    another snapshot, so that its disk and time are not those of its data.
     """
 
     id: str
@@ -52,7 +53,16 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     operation: str = ""
     message: str = ""
     tier: str = ""
+    cluster: str = ""
     copy: bool = False
+
+
+class OperationState(NamedTuple):
+    """How an operation stands that the cloud accepted; `failed` comes with the cloud's reason."""
+
+    state: Literal["running", "done", "failed"]
+    code: str = ""
+    reason: str = ""
 
 
 class Source(msgspec.Struct, frozen=True, order=True):

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from shared.errors import UnknownDisk
-from shared.model import Disk, Snapshot
+from shared.model import Disk, OperationState, Snapshot
 from shared.objects import Objects, PersistentVolume
 from shared.planning.actions import Create
 from shared.planning.adopt import Stranger
@@ -126,14 +126,6 @@ class Listing(msgspec.Struct, frozen=True):
     snapshots: tuple[Snapshot, ...] = ()
     complete: bool = True
     error: str = ""
-
-
-class OperationState(NamedTuple):
-    """How an operation stands that the cloud accepted; `failed` comes with the cloud's reason."""
-
-    state: Literal["running", "done", "failed"]
-    code: str = ""
-    reason: str = ""
 
 
 class Provider(Protocol):

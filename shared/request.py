@@ -59,15 +59,17 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One invocation.
 
-    `plan` and `explain` change nothing. `allow_mass_expiry` lets go of what the hold for mistakes
-    holds, and needs `only`, so that it is never said of everything by accident. A backfill takes
-    what is due and deletes nothing: with `force` of every selected disk now, kept for `keep_for`;
-    with `wait` it stays until the snapshots are completed, or the deadline comes.
+    `plan` and `explain` change nothing. `release_holds` lets go what is held as unsettled, and
+    nothing else; it needs `only`, so that it is never said of everything by accident.
+    `accept_rules` says that rules which are gone, or another CLUSTER_ID, are meant. A backfill
+    takes what is due and deletes nothing: with `force` of every selected disk now, kept for
+    `keep_for`; with `wait` it stays until the snapshots are completed, or the deadline comes.
     """
 
     mode: Mode = "reconcile"
     only: Only = Only()
-    allow_mass_expiry: bool = False
+    release_holds: bool = False
+    accept_rules: bool = False
     force: bool = False
     keep_for: timedelta = timedelta(days=7)
     wait: bool = False
@@ -101,10 +103,15 @@ def parse_request(event: Any) -> Request:
     for field in Only.__struct_fields__:
         if event.get("only", {}).get(field) == []:
             raise RequestError(f"only.{field} is empty; leave it out to select all, or name some")
-    if request.allow_mass_expiry and not request.only:
+    if request.release_holds and not request.only:
         raise RequestError(
-            "allow_mass_expiry needs only, so that it is said of some disks and not of all: "
+            "release_holds needs only, so that it is said of some disks and not of all: "
             'add for example "only": {"disks": ["vol-0123456789abcdef0"]}'
+        )
+    if request.accept_rules and (request.only or request.mode not in ("reconcile", "plan")):
+        raise RequestError(
+            "accept_rules is about all rules: it goes with mode reconcile or plan, and never with "
+            "only"
         )
     _check_backfill(request, event)
     return request
@@ -119,8 +126,8 @@ def _check_backfill(request: Request, event: Mapping[str, Any]) -> None:
     shortest, longest = KEEP_FOR
     if not shortest <= request.keep_for <= longest:
         raise RequestError("keep_for: P1D to P3650D would do")
-    if request.allow_mass_expiry and request.mode in ("backfill", "explain"):
-        raise RequestError("allow_mass_expiry is for passes that delete; leave it out")
+    if request.release_holds and request.mode in ("backfill", "explain"):
+        raise RequestError("release_holds is for passes that delete; leave it out")
 
 
 def _kind(value: object) -> str:

@@ -9,7 +9,7 @@ from isodate import duration_isoformat, parse_duration
 from msgspec import Meta
 
 from shared.errors import SettingsError
-from shared.planning.labels import KEEP
+from shared.planning.labels import KEEP, NAME, OWN
 from shared.text import shorten
 
 
@@ -130,15 +130,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "cannot end in time is left to the next. A Lambda goes by its own time-out."
         ),
     ] = timedelta(minutes=8)
-    max_expire: Annotated[
-        int,
+    settle_after: Annotated[
+        timedelta,
         Meta(
-            description="How many snapshots that the deltas they were made under would still keep "
-            "a pass deletes of one disk; more are held, since a rule may have been mistyped.",
-            ge=0,
-            le=10_000,
+            description="What a former, mistyped or vanished rule kept, and what names no rule, is "
+            "deleted only when snapshots under just the present rules reach back as long. At least "
+            "`P1D`."
         ),
-    ] = 5
+    ] = timedelta(days=14)
     orphans: Annotated[
         Literal["keep", "expire"],
         Meta(
@@ -213,9 +212,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "PING_URL needs MIRROR_URL: beside the mirror is remembered what was begun. "
                 "HEARTBEAT_URL works without"
             )
+        self._check_keys()
         self._check_spans()
         self._check_zone()
         self._check_time_format()
+
+    def _check_keys(self) -> None:
+        """Refuse label keys that are one another's, or have a meaning of their own."""
+        author, keep = self.snapshot_author_label_key, self.keep_label
+        for name, key in (("SNAPSHOT_AUTHOR_LABEL_KEY", author), ("KEEP_LABEL", keep)):
+            if key in OWN or key == NAME or (key == KEEP and name != "KEEP_LABEL"):
+                raise wrong(name, key, "a key that no other label of this program has")
+        if author == keep:
+            raise wrong("KEEP_LABEL", keep, "another key than SNAPSHOT_AUTHOR_LABEL_KEY")
 
     def _check_spans(self) -> None:
         for name, (shortest, longest) in _SPANS.items():
@@ -261,5 +270,6 @@ _SPANS = {
     "SCHEDULE_PERIOD": ("PT1M", "P31D"),
     "MIRROR_MAX_AGE": ("PT10M", "P31D"),
     "PASS_DEADLINE": ("PT1M", "PT55M"),
+    "SETTLE_AFTER": ("P1D", "P3650D"),
     "ORPHAN_GRACE": ("PT0S", "P3650D"),
 }

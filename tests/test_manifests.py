@@ -258,5 +258,5 @@ def test_example_payloads_are_understood(path: Path) -> None:
 
     first, *words = path.stem.split("-")
     assert request.mode == (first if first in get_args(Mode) else "reconcile")
-    assert bool(request.only) == (request.allow_mass_expiry or "one" in words)
+    assert bool(request.only) == (request.release_holds or "one" in words)
     assert request.force == ("forced" in words)

@@ -10,6 +10,7 @@ from botocore.parsers import ResponseParserError
 
 from shared.errors import (
     DiskFailed,
+    DiskGone,
     NextPass,
     NotAllowed,
     ProviderError,
@@ -68,6 +69,7 @@ _NOT_ALLOWED = frozenset(
     }
 )
 
+_NO_VOLUME = "InvalidVolume.NotFound"
 NOT_EC2 = "the answer is not EC2's; is a proxy between?"
 _NOT_SAID = re.compile("Encoded authorization|The Canonical String")
 
@@ -80,6 +82,8 @@ def classify(error: ClientError, creating: bool = False) -> ProviderError:
     """
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if creating and code == _NO_VOLUME:
+        return DiskGone(text_of(error), code)
     own = (_STOP, StopCreating) if creating else (_REFUSED, Refused)
     for codes, kind in ((_NEXT_PASS, NextPass), own, (_NOT_ALLOWED, NotAllowed)):
         if code in codes:

@@ -7,6 +7,7 @@ from typing import Any
 from functions.aws import logs
 from functions.aws.settings import AWSSettings
 from functions.aws.wiring import build
+from shared.passes.deadline import end_on_sigterm
 from shared.passes.run import run
 from shared.passes.world import Ports
 from shared.reports import metrics
@@ -18,6 +19,7 @@ from shared.request import parse_request
 def _installation() -> tuple[AWSSettings, Ports]:
     """Read the environment once for each process; settings that are wrong fail every pass."""
     logs.set_up()
+    end_on_sigterm()
     settings, ports = build(os.environ)
     logs.show(settings.log_level)
     return settings, ports

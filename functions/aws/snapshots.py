@@ -12,11 +12,11 @@ from functions.aws.errors import THROTTLED
 from functions.aws.listing import list_regions, snapshot_of
 from functions.aws.volumes import EBSVolumes
 from shared.errors import ProviderError, UnknownDisk
-from shared.model import Disk, Snapshot
+from shared.model import Disk, OperationState, Snapshot
 from shared.planning.actions import Create
 from shared.planning.adopt import Stranger
 from shared.planning.labels import AWS, Labels
-from shared.ports import Check, Listing, OperationState, Volumes
+from shared.ports import Check, Listing, Volumes
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client

@@ -45,6 +45,7 @@ def build(
         scopes=settings.regions,
         storage=found,
         status=status_writer_of(settings, rules),
+        memory={},
     )
 
 

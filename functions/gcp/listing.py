@@ -29,6 +29,7 @@ class _Description(msgspec.Struct):
     """What the description of a snapshot of ours says exactly."""
 
     deltas: str = ""
+    cluster: str = ""
 
 
 def list_projects(
@@ -99,13 +100,15 @@ def time_of(text: str) -> datetime:
 
 def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
     """Read a listed snapshot, with the numeric id of its disk."""
+    said = _said(item.description)
     snapshot = Snapshot(
         id=item.name,
         disk=disk_of(project, item.source_disk),
         started=time_of(item.creation_timestamp),
         state=_STATES.get(item.status, "pending"),
         labels=dict(item.labels),
-        deltas=deltas_of(item.description),
+        deltas=said.deltas,
+        cluster=said.cluster,
         size=item.disk_size_gb,
     )
     return snapshot, item.source_disk_id
@@ -129,7 +132,11 @@ def by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:
 
 def deltas_of(description: str) -> str:
     """Read the deltas of a description of ours; the daemon's says nothing of the kind."""
+    return _said(description).deltas
+
+
+def _said(description: str) -> _Description:
     try:
-        return msgspec.json.decode(description, type=_Description).deltas
+        return msgspec.json.decode(description, type=_Description)
     except (ValueError, RecursionError):
-        return ""
+        return _Description()

@@ -12,6 +12,7 @@ from functions.gcp import logs
 from functions.gcp.settings import GCPSettings
 from functions.gcp.wiring import build
 from shared.errors import PassError, RequestError
+from shared.passes.deadline import end_on_sigterm
 from shared.passes.run import run
 from shared.passes.world import Ports
 from shared.reports import metrics
@@ -19,6 +20,9 @@ from shared.reports.schema import to_builtins
 from shared.request import Request, parse_request
 
 log = logging.getLogger("functions.gcp")
+
+# At the import, which is done by the main thread of a process: requests have threads of their own.
+end_on_sigterm()
 
 #: What Flask takes as an answer: the body, the status and the headers.
 Answer = tuple[dict[str, Any], int, dict[str, str]]

@@ -6,7 +6,7 @@ Source: Compute Engine API v1, "globalOperations.get" and "Operation" (`status`,
 from google.api_core.exceptions import NotFound
 
 from functions.gcp.calls import ComputeClients, error_of, sorted_errors
-from shared.ports import OperationState
+from shared.model import OperationState
 
 
 def state_of(clients: ComputeClients, project: str, name: str) -> OperationState:

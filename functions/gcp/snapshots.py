@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from google.api_core.exceptions import Conflict
+from google.api_core.exceptions import Conflict, NotFound
 
 from functions.gcp.calls import (
     PATIENCE,
@@ -17,16 +17,17 @@ from functions.gcp.calls import (
     request_id,
     sorted_errors,
 )
+from functions.gcp.errors import text_of
 from functions.gcp.listing import deltas_of, disk_of, get, list_projects, time_of
 from functions.gcp.resource_manager import ResourceManager
 from functions.gcp.tags import Tag
 from functions.gcp.volumes import PersistentDisks
-from shared.errors import DiskFailed, UnknownDisk
-from shared.model import Disk, Snapshot
+from shared.errors import DiskFailed, DiskGone, UnknownDisk
+from shared.model import Disk, OperationState, Snapshot
 from shared.planning.actions import Create
 from shared.planning.adopt import Stranger
 from shared.planning.labels import GOOGLE, Labels
-from shared.ports import Check, Listing, OperationState, Volumes
+from shared.ports import Check, Listing, Volumes
 
 
 class Disks:
@@ -144,6 +145,11 @@ class Disks:
             operation = clients.snapshots.insert_unary(request=request, **clients.how)
         except Conflict:
             return time_of(self._owned(create).creation_timestamp), ""
+        except NotFound as error:
+            # It may be the project that is not found, which says nothing of the disk.
+            if create.disk.name not in str(error.message):
+                raise
+            raise DiskGone(text_of(error), "notFound") from None
         raise_failed(operation)
         return time_of(operation.insert_time), operation.name
 

@@ -51,6 +51,7 @@ def build(
         scopes=settings.projects,
         storage=found,
         status=status_writer_of(settings, rules),
+        memory={},
     )
 
 

@@ -76,7 +76,12 @@ def find(
     if source and named:
         return source, ""
     way = choose(settings, secret, managed)
-    return source or Cluster(way.connect, way.hints), "" if named else way.name()
+    return source or Cluster(way.connect, way.hints), "" if named else _short(way.name())
+
+
+def _short(name: str) -> str:
+    """Shorten the name that EKS gives a cluster in kubeconfigs, an ARN, to its last part."""
+    return name.rpartition("/")[2] if name.startswith("arn:") else name
 
 
 def choose(

@@ -1,14 +1,15 @@
 """The command `adopt`: label snapshots that others made, with the rights of whoever runs it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.errors import ClusterError, ProviderError, RequestError
 from shared.model import Disk, Rule
+from shared.passes.listings import snapshots_of
 from shared.passes.run import read_rules_of
 from shared.passes.world import Ports
-from shared.planning.adopt import TAG, Adoption, adoptions
+from shared.planning.adopt import TAG, Adoption, adoptions, takeovers
 from shared.planning.histories import group_rules
 from shared.ports import Adopter
 from shared.request import Only
@@ -24,8 +25,10 @@ class Adopted(NamedTuple):
     error: str
 
 
-def adopt(settings: Settings, ports: Ports, only: Only, *, apply: bool) -> list[Adopted]:
-    """Label, or just show, what may be adopted.
+def adopt(
+    settings: Settings, ports: Ports, only: Only, *, apply: bool, from_cluster: str = ""
+) -> list[Adopted]:
+    """Label, or just show, what may be adopted; with `from_cluster` that cluster's snapshots.
 
     Raises:
         PassError: where rules or snapshots cannot be had.
@@ -38,10 +41,26 @@ def adopt(settings: Settings, ports: Ports, only: Only, *, apply: bool) -> list[
         log.warning("the selection names no disk that has a rule")
     log.info("looking for snapshots of %d disks", len(rules))
     try:
-        found = adoptions(provider.strangers(rules.keys()), rules, ports.labels)
+        if from_cluster:
+            found = _of_cluster(from_cluster, rules, ports)
+        else:
+            found = adoptions(provider.strangers(rules.keys()), rules, ports.labels)
     except ProviderError as error:
         raise ClusterError(f"the snapshots cannot be listed: {error}") from None
     return [Adopted(one, _label(provider, one) if apply else "") for one in found]
+
+
+def _of_cluster(cluster: str, rules: Mapping[Disk, Sequence[Rule]], ports: Ports) -> list[Adoption]:
+    """List the snapshots of another cluster, such as this one under an earlier name."""
+    if not ports.labels.cluster or cluster == ports.labels.cluster:
+        raise RequestError("--from-cluster names another cluster than this one, CLUSTER_ID this")
+    listings = ports.provider.list(sorted({disk.scope for disk in rules}))
+    for listing in listings:
+        if not listing.complete:
+            raise ClusterError(
+                f"the snapshots of {listing.scope} cannot be listed: {listing.error}"
+            )
+    return takeovers(snapshots_of(listings), rules, ports.labels, cluster)
 
 
 def _rules(settings: Settings, ports: Ports, only: Only) -> dict[Disk, list[Rule]]:

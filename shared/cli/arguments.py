@@ -34,7 +34,7 @@ _COMMANDS = {
     "check": "test credentials, access to the cluster and permissions one by one",
 }
 
-#: The commands that take --allow-mass-expiry.
+#: The commands that take --release-holds.
 _EXPIRING = ("plan", "reconcile")
 #: The commands that are not about disks which --only could select.
 _OF_NO_DISKS = ("check", "restore")
@@ -59,7 +59,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
         if name not in _OF_NO_DISKS:
             _add_only(command)
         if name in _EXPIRING:
-            _add_mass_expiry(command)
+            _add_release(command)
         if name == "backfill":
             _add_backfill(command)
         if name == "adopt":
@@ -88,11 +88,16 @@ def _add_only(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_mass_expiry(command: argparse.ArgumentParser) -> None:
+def _add_release(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--allow-mass-expiry",
+        "--release-holds",
         action="store_true",
-        help="delete what the hold for mistakes holds; needs --only",
+        help="delete what is held as unsettled, and nothing else that is held; needs --only",
+    )
+    command.add_argument(
+        "--accept-rules",
+        action="store_true",
+        help="say that rules which are gone, or another CLUSTER_ID, are meant; never with --only",
     )
 
 
@@ -119,6 +124,13 @@ def _add_backfill(command: argparse.ArgumentParser) -> None:
 def _add_adopt(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--apply", action="store_true", help="label them; without it they are only shown"
+    )
+    command.add_argument(
+        "--from-cluster",
+        metavar="ID",
+        default="",
+        help="take over the snapshots that have this cluster's label, such as an earlier "
+        "CLUSTER_ID of this one; they keep their deltas",
     )
 
 
@@ -155,7 +167,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
         return Request()
     mode = "plan" if arguments.command == "adopt" else arguments.command
     event: dict[str, Any] = {"mode": mode, "only": _selection(arguments.only)}
-    for field in ("allow_mass_expiry", "force", "keep_for", "wait"):
+    for field in ("release_holds", "accept_rules", "force", "keep_for", "wait"):
         if value := getattr(arguments, field, None):
             event[field] = value
     return parse_request(event)

@@ -14,6 +14,7 @@ from shared.cli.arguments import parser, request_of
 from shared.cli.check import check
 from shared.cli.restore import restore
 from shared.errors import PassError
+from shared.passes.deadline import end_on_sigterm
 from shared.passes.run import run
 from shared.passes.world import Ports
 from shared.ports import RulesSource
@@ -40,6 +41,7 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
         argv: the arguments; None takes the process's.
     """
     arguments = parser(prog).parse_args(argv)
+    end_on_sigterm()
     try:
         status = _run(build, arguments)
         sys.stdout.flush()
@@ -96,7 +98,7 @@ def _check(settings: Settings, ports: Ports, as_json: bool) -> int:
 
 
 def _adopt(settings: Settings, ports: Ports, arguments: argparse.Namespace, only: Only) -> int:
-    done = adopt(settings, ports, only, apply=arguments.apply)
+    done = adopt(settings, ports, only, apply=arguments.apply, from_cluster=arguments.from_cluster)
     found = rows(done, applied=arguments.apply)
     if arguments.json:
         _print_json(found)

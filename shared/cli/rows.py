@@ -43,9 +43,18 @@ def lists(report: Report, zone: ZoneInfo) -> Iterator[Rows]:
         ("Action", "Disk", "Snapshot", "Why"),
         ((f.action, f.disk, f.snapshot, f.message) for f in report.failures),
     )
+    yield Rows(
+        "Failed since an earlier pass",
+        ("Disk", "Snapshot", "Begun", "Why"),
+        (
+            (f.disk, f.snapshot, local_time(f.began, zone), f"{f.code} {f.message}".strip())
+            for f in report.failed_attempts
+        ),
+    )
     yield _deferred(report)
     yield _incomplete(report)
     yield problems(report)
+    yield notes(report)
     yield _orphans(report, zone)
 
 
@@ -53,8 +62,17 @@ def problems(report: Report) -> Rows:
     """Give what is wrong with rules."""
     return Rows(
         "Problems",
-        ("", "Object", "Field", "Value", "What is wrong"),
-        ((p.severity, str(p.source), p.field, p.value, p.message) for p in report.problems),
+        ("Object", "Field", "Value", "What is wrong"),
+        ((str(p.source), p.field, p.value, p.message) for p in report.problems),
+    )
+
+
+def notes(report: Report) -> Rows:
+    """Give what is worth a word, and no more."""
+    return Rows(
+        "Notes",
+        ("Object", "Field", "Value", "What is to be known"),
+        ((str(p.source), p.field, p.value, p.message) for p in report.notes),
     )
 
 

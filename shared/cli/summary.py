@@ -16,6 +16,8 @@ def summary(report: Report) -> str:
         parts.append(f"{', '.join(skipped)} left to another pass that is at work there")
     if report.summary.problems:
         parts.append(counted(report.summary.problems, "problem"))
+    if report.summary.notes:
+        parts.append(counted(report.summary.notes, "note"))
     ending = "Nothing was changed." if report.mode == "plan" else ""
     return f"{'; '.join(parts)}. {ending}".strip()
 
@@ -38,6 +40,7 @@ def _beside(report: Report) -> list[str]:
     extra = {
         "held": counts.held,
         "failed": counts.failed,
+        "failed since an earlier pass": counts.failed_attempts,
         "not done" if report.mode == "backfill" else "left to a later pass": counts.deferred,
         "waiting": counts.waiting,
         f"overdue, the worst {counts.worst_disk}": counts.overdue,

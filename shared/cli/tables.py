@@ -13,7 +13,7 @@ from rich.text import Text
 from shared.cli import explanations
 from shared.cli.console import new_table, open_console, print_lines, print_table, table_of, texts
 from shared.cli.disks import disks
-from shared.cli.rows import lists, local_time, problems
+from shared.cli.rows import lists, local_time, notes, problems
 from shared.cli.summary import summary
 from shared.passes.run import Outcome
 from shared.planning.actions import Plan
@@ -71,6 +71,7 @@ def _report(console: Console, found: Report, plan: Plan | None, zone: ZoneInfo) 
         _explanation(console, explanation, zone)
     if found.mode == "explain":
         print_table(console, table_of(problems(found)))
+        print_table(console, table_of(notes(found)))
         return
     if plan:
         _disks(console, found, plan, zone)

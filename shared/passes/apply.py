@@ -1,13 +1,15 @@
 """Carry a plan out: create before delete, in time, one disk's failure never another's."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from shared.errors import NextPass, ProviderError, Refused, StopCreating, Unanswered
+from shared.errors import DiskGone, NextPass, ProviderError, Refused, StopCreating, Unanswered
 from shared.model import Disk, Snapshot
 from shared.passes.deadline import Deadline
+from shared.passes.journal import Journal
+from shared.passes.scope_leases import Barred
 from shared.planning.actions import Create, Delete, Plan
 from shared.ports import Provider
 from shared.reports.applied import Applied
@@ -20,9 +22,26 @@ audit_log.setLevel(logging.INFO)
 
 #: The part of a pass's time that is kept for deletions.
 FOR_DELETIONS = 0.25
+#: Seconds of calls that are written down at once before they begin, and the most that are.
+BATCH, LARGEST_BATCH = 10.0, 500
+#: How many calls of each worker the first batch has, before it is known how long one takes.
+FIRST_BATCH = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class _Unwritten:
+    """A journal that remembers nothing; implements `Journal`."""
+
+    def begin(self, creates: Collection[Create]) -> Barred:
+        return {}
+
+    def made(self, create: Create, snapshot: Snapshot) -> None:
+        pass
+
+    def missed(self, create: Create, error: ProviderError) -> None:
+        pass
 
 
 def apply(
@@ -30,7 +49,7 @@ def apply(
     provider: Provider,
     deadline: Deadline,
     workers: int,
-    barred: Mapping[tuple[Action, str], str] | None = None,
+    journal: Journal | None = None,
 ) -> Applied:
     """Carry out a plan; never wait for completion.
 
@@ -39,19 +58,49 @@ def apply(
         provider: does it.
         deadline: after which nothing more is begun.
         workers: calls under way at once.
-        barred: why nothing may be created, or deleted, in a scope any more.
+        journal: is told of each creation before it begins, in batches, and when it has ended.
     """
-    applied, barred = Applied(), barred or {}
+    applied, journal = Applied(), journal or _Unwritten()
+    barred: Barred = {}
     creator = _Creator(provider, deadline, FOR_DELETIONS if plan.deletes else 0.0, barred)
-    for create, made in _each(creator.create, plan.creates, workers):
-        if isinstance(made, Snapshot):
-            applied.created(create, made.id)
-            audit("create", made.id, create.disk, create.reason, create.rules)
-        else:
-            if isinstance(made, Unanswered):
-                applied.unknown.add(create.disk)
-            _missed(applied, "create", create.disk, "", made)
+    for batch in _batches(plan.creates, deadline, workers):
+        if creator.may_begin(batch):
+            barred |= journal.begin(batch)
+        for create, made in _each(creator.create, batch, workers):
+            if isinstance(made, Snapshot):
+                journal.made(create, made)
+                applied.created(create, made.id)
+                audit("create", made.id, create.disk, create.reason, create.rules)
+            else:
+                journal.missed(create, made)
+                if isinstance(made, DiskGone):
+                    applied.gone.append((create, str(made)))
+                _missed(applied, "create", create.disk, "", made)
+    _delete(plan, provider, deadline, workers, barred, applied)
+    return applied
 
+
+def _batches(
+    creates: Sequence[Create], deadline: Deadline, workers: int
+) -> Iterator[Sequence[Create]]:
+    """Cut batches of about `BATCH` seconds, by how long the one before took."""
+    start, size = 0, FIRST_BATCH * workers
+    while start < len(creates):
+        batch, before = creates[start : start + size], deadline.spent()
+        yield batch
+        start += size
+        took = max(deadline.spent() - before, 0.001)
+        size = min(max(int(len(batch) * BATCH / took), workers), LARGEST_BATCH)
+
+
+def _delete(
+    plan: Plan,
+    provider: Provider,
+    deadline: Deadline,
+    workers: int,
+    barred: Barred,
+    applied: Applied,
+) -> None:
     def remove(delete: Delete) -> None:
         if why := barred.get(("delete", delete.snapshot.disk.scope)):
             raise NextPass(why)
@@ -66,7 +115,6 @@ def apply(
             audit("delete", snapshot, disk, delete.reason)
         else:
             _missed(applied, "delete", disk, snapshot, error)
-    return applied
 
 
 def _missed(
@@ -74,7 +122,7 @@ def _missed(
 ) -> None:
     """Account for an action that did not succeed, and say so."""
     applied.missed(action, disk.id, snapshot, error)
-    if isinstance(error, (NextPass, Refused)):
+    if isinstance(error, (NextPass, Refused, DiskGone)):
         log.warning("left %s of %s to a later pass: %s", action, snapshot or disk.id, error)
     else:
         log.error("could not %s %s: %s", action, snapshot or f"a snapshot of {disk.id}", error)
@@ -102,6 +150,14 @@ class _Creator:
     ) -> None:
         self._provider, self._deadline, self._kept_back = provider, deadline, kept_back
         self._barred, self._full = barred, dict[str, str]()
+
+    def may_begin(self, creates: Iterable[Create]) -> bool:
+        """Tell whether any of these may still be begun, so that it is worth a write."""
+        free = any(
+            ("create", c.disk.scope) not in self._barred and c.disk.scope not in self._full
+            for c in creates
+        )
+        return free and self._deadline.left(self._kept_back)
 
     def create(self, create: Create) -> Snapshot:
         scope = create.disk.scope

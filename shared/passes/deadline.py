@@ -1,6 +1,15 @@
 """When a pass stops to start work."""
 
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+from weakref import WeakSet
+
 from shared.ports import Clock
+
+_running: "WeakSet[Deadline]" = WeakSet()
 
 
 class Deadline:
@@ -18,11 +27,49 @@ class Deadline:
         self._clock = clock
         self._start = clock.monotonic()
         self._whole = seconds - min(reserve, seconds / 2) if seconds > 0 else 0.0
+        _running.add(self)
+
+    def end(self) -> None:
+        """Let it be over now, since the platform is about to end the process."""
+        self._whole = 0.0
 
     def left(self, kept_back: float = 0.0) -> bool:
         """Tell whether work may still be started when a part of the time is kept back."""
         return self.remaining(kept_back) > 0
 
+    def spent(self) -> float:
+        """Tell how many seconds have passed."""
+        return self._clock.monotonic() - self._start
+
     def remaining(self, kept_back: float = 0.0) -> float:
         """Tell how many seconds are left."""
-        return self._whole * (1 - kept_back) - (self._clock.monotonic() - self._start)
+        return self._whole * (1 - kept_back) - self.spent()
+
+
+def end_on_sigterm() -> None:
+    """From now on, let SIGTERM end the time of the passes under way.
+
+    Platforms send it some seconds before they end a process; what is left goes to the next pass.
+    What it did before it still does, but for ending a process in the middle of a pass. Only the
+    main thread may set this; called from another it does nothing.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or isinstance(before, _End):
+        return
+    signal.signal(signal.SIGTERM, _End(before))
+
+
+class _End:
+    """Handles SIGTERM."""
+
+    def __init__(self, before: Any) -> None:
+        self._before = before
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        running = list(_running)
+        for deadline in running:
+            deadline.end()
+        if callable(self._before):
+            self._before(number, frame)
+        elif not running and self._before is signal.SIG_DFL:
+            sys.exit(128 + number)

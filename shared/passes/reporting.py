@@ -6,12 +6,15 @@ from math import inf
 from typing import Any, NamedTuple
 
 from shared import __version__
+from shared.model import Problem
 from shared.passes.trust import TrustedRules
-from shared.planning.actions import Plan
+from shared.planning.actions import DiskPlan, Plan
+from shared.planning.attempts import Failed
 from shared.planning.explanation import Explanation
+from shared.planning.notes import disk_gone
 from shared.ports import Listing
 from shared.reports.applied import Applied
-from shared.reports.entries import Awaited, Held, Orphaned, ScopeReport, Waiting
+from shared.reports.entries import Awaited, FailedAttempt, Held, Orphaned, ScopeReport, Waiting
 from shared.reports.schema import Outcome, Report, Summary
 
 
@@ -19,7 +22,8 @@ class Facts(NamedTuple):
     """What a report is made of.
 
     `listings` are those of the scopes that were listed, `skipped` the scopes that another pass
-    holds; `forced` tells that a snapshot of each disk was asked for.
+    holds; `failed` are attempts of earlier passes that turned out to have failed; `rules_lost`
+    counts disks that had a rule lately; `forced` tells that a snapshot of each disk was asked for.
     """
 
     pass_id: str
@@ -33,6 +37,8 @@ class Facts(NamedTuple):
     skipped: Sequence[str]
     plan: Plan
     applied: Applied
+    failed: Sequence[Failed] = ()
+    rules_lost: int = 0
     awaited: tuple[Awaited, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     forced: bool = False
@@ -56,7 +62,7 @@ def report_of(facts: Facts) -> Report:
         summary=_summary(facts),
         scopes=tuple(_scopes(facts)),
         explanations=facts.explanations,
-        **_lists(facts.plan, facts.applied),
+        **_lists(facts),
         awaited=facts.awaited,
     )
 
@@ -64,7 +70,8 @@ def report_of(facts: Facts) -> Report:
 def _outcome(facts: Facts) -> Outcome:
     if facts.skipped and not facts.listings:
         return "skipped"
-    if facts.applied.failures or not all(listing.complete for listing in facts.listings):
+    failed = facts.applied.failures or facts.failed
+    if failed or facts.plan.unselected or not all(x.complete for x in facts.listings):
         return "partial"
     if facts.mode == "backfill" and (facts.skipped or _unfinished(facts)):
         return "partial"
@@ -92,11 +99,22 @@ def _unfinished(facts: Facts) -> bool:
     return bool(waits or open_ends or (facts.forced and any(not d.policy for d in plan.disks)))
 
 
-def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
+def _lists(facts: Facts) -> dict[str, Any]:
+    plan, applied = facts.plan, facts.applied
     lists: dict[str, Iterable[Any]] = {
         "creations": applied.creations,
         "deletions": applied.deletions,
         "failures": applied.failures,
+        "failed_attempts": [
+            FailedAttempt(
+                disk=failed.disk.id,
+                snapshot=failed.snapshot,
+                began=failed.at,
+                code=failed.code,
+                message=failed.reason,
+            )
+            for failed in facts.failed
+        ],
         "deferred": applied.deferred,
         "holds": [
             Held(
@@ -104,6 +122,7 @@ def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
                 snapshot=hold.snapshot.id,
                 cause=hold.cause,
                 reason=hold.reason,
+                until=hold.until,
             )
             for hold in plan.holds
         ],
@@ -120,14 +139,20 @@ def _lists(plan: Plan, applied: Applied) -> dict[str, Any]:
             )
             for orphans in plan.orphans
         ],
-        "problems": plan.problems,
+        "problems": _problems(facts),
+        "notes": [p for p in plan.problems if p.severity == "warning"],
     }
     return {name: tuple(entries) for name, entries in lists.items()}
 
 
 def _summary(facts: Facts) -> Summary:
     plan, applied = facts.plan, facts.applied
-    late = [d for d in plan.disks if d.late and d.disk.id not in applied.created_disks]
+    gone = {create.disk for create, _ in applied.gone}
+    late = [
+        d
+        for d in plan.disks
+        if d.late and not (d.trusted and _taken(d, applied)) and d.disk not in gone
+    ]
     worst = max(late, key=lambda d: inf if d.overdue is None else d.overdue, default=None)
     disagreed = {hold.snapshot.disk for hold in plan.holds if hold.cause == "two-key"}
     return Summary(
@@ -139,11 +164,15 @@ def _summary(facts: Facts) -> Summary:
         created=len(applied.creations),
         deleted=len(applied.deletions),
         failed=len(applied.failures),
+        failed_attempts=len(facts.failed),
         failed_creations=sum(failure.action == "create" for failure in applied.failures),
         deferred=len(applied.deferred),
         held=len(plan.holds),
+        unsettled=sum(hold.cause == "unsettled" for hold in plan.holds),
         waiting=len(plan.waits),
-        problems=len(plan.problems),
+        problems=len(_problems(facts)),
+        notes=sum(problem.severity == "warning" for problem in plan.problems),
+        rules_lost=facts.rules_lost,
         orphans=sum(orphans.count for orphans in plan.orphans),
         overdue=len(late),
         worst_overdue=max((disk.overdue or 0.0 for disk in late), default=0.0),
@@ -151,3 +180,19 @@ def _summary(facts: Facts) -> Summary:
         unconfirmed=sum(done.unconfirmed for done in applied.deletions),
         two_key_disagreements=len(disagreed),
     )
+
+
+def _taken(account: DiskPlan, applied: Applied) -> bool:
+    """Tell whether this pass began a snapshot of a disk."""
+    return account.disk.id in applied.created_disks
+
+
+def _problems(facts: Facts) -> list[Problem]:
+    """List the errors, with the disks that turned out not to exist in this pass."""
+    known = [problem for problem in facts.plan.problems if problem.severity == "error"]
+    told = {problem.disk for problem in known}
+    return known + [
+        disk_gone(create.source, create.disk, said)
+        for create, said in facts.applied.gone
+        if create.disk not in told
+    ]

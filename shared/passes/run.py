@@ -3,23 +3,28 @@
 import gzip
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from shared.bucket.lease import Leases
 from shared.errors import BucketError
-from shared.model import RuleSet, Snapshot
+from shared.model import Disk, RuleSet, Snapshot
 from shared.passes.apply import apply
 from shared.passes.deadline import Deadline
+from shared.passes.journal import AttemptJournal
+from shared.passes.known_rules import KnownRules
 from shared.passes.listings import list_scopes, snapshots_of
+from shared.passes.operations import ask_operations
 from shared.passes.reporting import Facts, report_of
 from shared.passes.scope_leases import ScopeLeases
-from shared.passes.trust import PATIENCE, RulesReader, TrustedRules
+from shared.passes.trust import PATIENCE, READING, RulesReader, TrustedRules
 from shared.passes.world import Ports, options_of, policy_of
-from shared.planning.actions import Plan
+from shared.planning.actions import Attempt, Plan
+from shared.planning.attempts import Failed, Review, review
 from shared.planning.explanation import Explanation
+from shared.planning.histories import by_disk
 from shared.planning.plan import plan
 from shared.planning.situation import rules_in_force
 from shared.ports import Listing
@@ -36,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end of a pass is given, for the writes to the bucket.
 CLOSING = 20.0
+#: The part of what is left of a pass's time that listing may take, and the least in seconds.
+LISTING, LEAST = 0.5, 30.0
 
 
 class Outcome(NamedTuple):
@@ -79,6 +86,7 @@ def read_rules_of(settings: Settings, ports: Ports, writing: bool = False) -> Tr
         max_age=settings.mirror_max_age,
         lapse=3 * settings.schedule_period + PATIENCE,
         writing=writing,
+        seconds=READING if ports.workers > 1 else None,
     ).read()
     ruleset = trusted.ruleset
     ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
@@ -101,10 +109,13 @@ class _Pass:
         longest = ports.provider.longest_call
         self.deadline = Deadline(ports.clock, self.seconds, longest + CLOSING)
         self.changing = request.mode in ("reconcile", "backfill")
-        self.leases = ScopeLeases()
+        self.leases = ScopeLeases(ports.clock, ports.provider.name)
+        self.journal: AttemptJournal | None = None
+        self.lost = 0
 
     def run(self) -> Outcome:
         trusted = read_rules_of(self.settings, self.ports, writing=self.changing)
+        trusted = self._noticed(trusted)
         named = scopes_of(trusted.ruleset, self.ports.scopes)
         scopes = [scope for scope in named if self.request.only.scope(scope)]
         self._take(scopes)
@@ -112,44 +123,82 @@ class _Pass:
         try:
             return self._in_scopes(trusted, mine)
         except BaseException:
-            self.leases.release((), Applied(), (), self.ports.clock.now())
+            if self.journal:
+                self.journal.close()
+            else:
+                self.leases.release(self.leases.attempts)
             raise
+
+    def _noticed(self, trusted: TrustedRules) -> TrustedRules:
+        """Add what is missing since earlier passes to the rules' own problems."""
+        storage, labels = self.ports.storage, self.ports.labels
+        if storage is None or trusted.in_use:
+            return trusted
+        window, accept = self.settings.settle_after, self.request.accept_rules
+        known = KnownRules(storage, labels.cluster, window, accept)
+        found = known.look(disks_of(trusted.ruleset), self.ports.clock.now(), self.changing)
+        self.lost = found.lost
+        problems = (*trusted.ruleset.problems, *found.problems)
+        ruleset = msgspec.structs.replace(trusted.ruleset, problems=problems)
+        return trusted._replace(ruleset=ruleset)
 
     def _take(self, scopes: Sequence[str]) -> None:
         """Take the lease of each scope; a pass that changes nothing only looks."""
         ports, storage = self.ports, self.ports.storage
         if storage is None:
+            self.leases.attempts = dict(ports.memory or {})
             return
         leases = Leases(storage.bucket, storage.folder, self.id)
         if self.changing:
             seconds = self.seconds + ports.provider.longest_call
-            self.leases.take(leases, ports.provider.name, scopes, seconds)
+            self.leases.take(leases, scopes, seconds)
         else:
-            self.leases.peek(leases, ports.provider.name, scopes)
+            self.leases.peek(leases, scopes)
 
     def _in_scopes(self, trusted: TrustedRules, scopes: list[str]) -> Outcome:
         """Run the pass in the scopes that no other pass holds."""
-        listings = list_scopes(self.ports.provider, scopes)
+        seconds = max(self.deadline.remaining() * LISTING, LEAST)
+        listings = list_scopes(self.ports.provider, scopes, seconds, self.ports.workers)
         listed = snapshots_of(listings)
-        planned = self._plan(trusted, listings, listed)
+        reviewed = self._review(listings, listed)
+        planned = self._plan(trusted, listings, listed, reviewed.attempts)
         log.info(
             "planned %d creations, %d deletions, %d held",
             len(planned.creates), len(planned.deletes), len(planned.holds),
         )  # fmt: skip
-        applied, completed = self._apply(planned, listed)
-        report = self._report(trusted, listings, listed, planned, applied)
+        applied = self._apply(planned, reviewed)
+        report = self._report(trusted, listings, listed, planned, applied, reviewed.failed)
         if report.summary.overdue:
             log.warning("%d disks are overdue; the worst is %s", report.summary.overdue,
                         report.summary.worst_disk)  # fmt: skip
         if self.changing:
-            self._tell(report, completed)
+            self._tell(report, reviewed.completed)
         if self.ports.status and trusted.objects and self.request.mode == "reconcile":
             self.ports.status.tell(trusted.objects, trusted.ruleset, planned, listings, applied,
                                    self.ports.labels, self.deadline.left)  # fmt: skip
         return Outcome(report.cut(), planned, trusted.ruleset)
 
+    def _review(self, listings: Sequence[Listing], listed: Sequence[Snapshot]) -> Review:
+        """Find out what became of the attempts of earlier passes."""
+        ports, attempts = self.ports, self.leases.attempts
+        mine = [s for s in listed if s.disk in attempts]
+        reviewed = review(
+            attempts,
+            by_disk(mine, ports.labels),
+            ports.clock.now(),
+            ask_operations(attempts, mine, ports.provider, self.deadline, ports.workers),
+            [listing.scope for listing in listings if not listing.complete],
+        )
+        for failed in reviewed.failed:
+            log.error("an earlier snapshot of %s failed: %s", failed.disk.id, failed.reason)
+        return reviewed
+
     def _plan(
-        self, trusted: TrustedRules, listings: Sequence[Listing], listed: Sequence[Snapshot]
+        self,
+        trusted: TrustedRules,
+        listings: Sequence[Listing],
+        listed: Sequence[Snapshot],
+        attempts: Mapping[Disk, Attempt],
     ) -> Plan:
         now, only = self.ports.clock.now(), self.request.only
         if self.leases.skipped:
@@ -163,18 +212,22 @@ class _Pass:
             policy_of(self.settings, self.ports.labels, self.request, now, trusted.no_deletions),
             incomplete={x.scope: x.error or "cut short" for x in listings if not x.complete},
             unleased=self.leases.failed,
-            began=self.leases.began,
+            attempts=attempts,
+            remembered=self.leases.remembered,
             only=only,
+            scopes=self.ports.scopes,
         )
 
-    def _apply(self, planned: Plan, listed: Sequence[Snapshot]) -> tuple[Applied, int]:
-        """Carry the plan out; count what earlier passes began and this one saw completed."""
+    def _apply(self, planned: Plan, reviewed: Review) -> Applied:
+        """Carry the plan out, and remember what was begun."""
         if not self.changing:
-            return foresee(planned), 0
+            return foresee(planned)
         ports = self.ports
-        barred = self.leases.record(planned.creates, ports.clock.now())
-        applied = apply(planned, ports.provider, self.deadline, ports.workers, barred)
-        return applied, self.leases.release(planned.creates, applied, listed, ports.clock.now())
+        memory = None if ports.storage else ports.memory
+        self.journal = AttemptJournal(ports.clock, self.leases, reviewed.attempts, memory)
+        applied = apply(planned, ports.provider, self.deadline, ports.workers, self.journal)
+        self.journal.close()
+        return applied
 
     def _report(
         self,
@@ -183,6 +236,7 @@ class _Pass:
         listed: Sequence[Snapshot],
         planned: Plan,
         applied: Applied,
+        failed: Sequence[Failed],
     ) -> Report:
         ports, request = self.ports, self.request
         awaited: tuple[Awaited, ...] = ()
@@ -203,6 +257,8 @@ class _Pass:
                 skipped=sorted(self.leases.skipped),
                 plan=planned,
                 applied=applied,
+                failed=failed,
+                rules_lost=self.lost,
                 awaited=awaited,
                 forced=request.force,
                 explanations=self._explain(trusted, planned, listed),
@@ -232,4 +288,4 @@ class _Pass:
         if completed:
             send("PING_URL", settings.ping_url)
         if self.request.mode == "reconcile" and self.request.only.whole_scopes():
-            beat(settings.heartbeat_url, report)
+            beat(settings.heartbeat_url, report, self.request.only.scopes)

@@ -1,11 +1,13 @@
 """The world of one pass, and what the settings make of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.bucket.storage import Storage
+from shared.model import Disk
+from shared.planning.actions import Attempt
 from shared.planning.labels import Encoding, Labels
 from shared.planning.policy import Policy
 from shared.ports import Clock, Provider, RulesSource
@@ -42,6 +44,7 @@ class Ports(NamedTuple):
 
     `source` is where rules are read from; in `storage` is the mirror, and beside it are leases
     and reports. `scopes` are listed beside those that rules name. `status` tells the cluster.
+    `memory` is what the process remembers of attempts where there is no storage.
     """
 
     source: RulesSource
@@ -52,6 +55,7 @@ class Ports(NamedTuple):
     workers: int = WORKERS
     storage: Storage | None = None
     status: "StatusWriter | None" = None
+    memory: MutableMapping[Disk, Attempt] | None = None
 
 
 def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:
@@ -83,9 +87,9 @@ def policy_of(
         labels=labels,
         period=settings.schedule_period,
         time_format=settings.snapshot_datetime_format,
-        max_expire=settings.max_expire,
+        settle_after=settings.settle_after,
         orphan_grace=settings.orphan_grace if settings.orphans == "expire" else None,
-        allow_mass_expiry=request.allow_mass_expiry,
+        release_holds=request.release_holds,
         no_deletions=no_deletions,
         creating_only=request.mode == "backfill",
         explaining=request.mode == "explain",

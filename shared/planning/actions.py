@@ -5,27 +5,34 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.model import Disk, Problem, Snapshot
+from shared.model import Disk, Problem, Snapshot, Source
 
 WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded", "forced"]
 HoldCause = Literal[
-    "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "mass-expiry"
+    "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "unsettled"
 ]
 
 
-class Began(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A snapshot that a pass began, or was about to begin, of one disk.
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The last attempt to take a snapshot of one disk, as it is remembered between passes.
 
-    `snapshot` is its id; empty where the answer never came, or the pass ended before it could be
-    told. `tries` counts how often in a row that was so. `seen` tells that a listing has shown it
-    finished. `interval` is the disk's, less the slack, when it was begun.
+    `spacing` is the disk's interval, less the slack. `snapshot` is the new one's id, empty where
+    the answer never came, or the pass ended before it could be told; `operation` is the cloud's,
+    where an accepted creation may still fail. `ended` tells that its end is known: the snapshot
+    was seen completed or failed, or the attempt counted as a failure. `failures` counts how many
+    in a row failed or vanished; `code` and `reason` are what the cloud said of the last, and
+    `gone` that it said that there is no such disk.
     """
 
     at: Annotated[datetime, msgspec.Meta(tz=True)]
-    interval: timedelta
+    spacing: timedelta
     snapshot: str = ""
-    tries: int = 1
-    seen: bool = False
+    operation: str = ""
+    ended: bool = False
+    failures: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    code: str = ""
+    reason: str = ""
+    gone: bool = False
 
     def __post_init__(self) -> None:
         """Refuse times that cannot be reckoned with: they are read from a bucket."""
@@ -37,7 +44,8 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot to begin.
 
     `overdue` is age over interval, minus one; None where the disk has no snapshot yet. `spacing`
-    is the interval less the slack: no other is begun within it.
+    is the interval less the slack: no other is begun within it. `source` is the object that the
+    most frequent rule is read from.
     """
 
     disk: Disk
@@ -48,6 +56,7 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
     overdue: float | None
     reason: str
     spacing: timedelta = timedelta(0)
+    source: Source = Source("Disk", "", "")
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +68,15 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """A deletion that the plan refuses for now."""
+    """A deletion that the plan refuses for now.
+
+    `until` is when it is no longer refused if snapshots go on; None where that cannot be told.
+    """
 
     snapshot: Snapshot
     cause: HoldCause
     reason: str
+    until: datetime | None = None
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +92,12 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `kept` counts the completed snapshots that stay, by why; with the deletions and holds they are
     all completed ones of this cluster. `removed` counts the failed ones that go. `late` tells that
-    an earlier pass should have snapshotted it. `states` counts all snapshots with our author label.
+    an earlier pass should have snapshotted it, and `failures` how many attempts in a row have
+    failed or vanished since its newest completed one, with what was said of the last in `failing`.
+    Where `trusted` a snapshot that this pass begins counts as taken. `states` counts all snapshots
+    with our author label.
+    Of what is held as unsettled, the rules in force are unchanged on snapshots `since` then, and
+    the disk `settles` then if snapshots go on.
     """
 
     disk: Disk
@@ -91,10 +109,15 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     next_due: datetime | None = None
     overdue: float | None = None
     late: bool = False
+    failures: int = 0
+    failing: str = ""
+    trusted: bool = False
     kept: dict[str, int] = {}
     deletes: int = 0
     removed: int = 0
     holds: int = 0
+    since: datetime | None = None
+    settles: datetime | None = None
 
 
 class Orphans(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +136,10 @@ class Orphans(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pass is to do, and why; the most overdue disk first."""
+    """What a pass is to do, and why; the most overdue disk first.
+
+    `unselected` counts the values of the selection that select nothing.
+    """
 
     now: datetime
     creates: tuple[Create, ...] = ()
@@ -125,3 +151,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     skipped: int = 0
     rules: int = 0
+    unselected: int = 0

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.model import Disk, Rule, Snapshot
-from shared.planning.labels import DELTAS, NAME, Labels
+from shared.planning.labels import CLUSTER, DELTAS, FROM, NAME, Labels
 
 
 class Stranger(NamedTuple):
@@ -57,6 +57,30 @@ def adoptions(
         else:
             found.append(Adoption(snapshot, new_labels(covering, labels), "adopt"))
     return found
+
+
+def takeovers(
+    listed: Iterable[Snapshot],
+    rules: Mapping[Disk, Sequence[Rule]],
+    labels: Labels,
+    cluster: str,
+) -> list[Adoption]:
+    """Decide over the snapshots that another cluster's passes made of disks that have rules here.
+
+    They keep all that they say, their deltas too, and only become this cluster's.
+    """
+    value = labels.encoding.distinct
+    found = [
+        s
+        for s in listed
+        if s.disk in rules
+        and labels.ours(s)
+        and labels.owner(s) == "other"
+        and (s.cluster == cluster or s.labels.get(CLUSTER) in (cluster, value(cluster)))
+    ]
+    new = {CLUSTER: value(labels.cluster), FROM: value(cluster)}
+    found.sort(key=lambda s: (s.disk, s.started))
+    return [Adoption(snapshot, new, "adopt") for snapshot in found]
 
 
 def new_labels(rules: Sequence[Rule], labels: Labels) -> dict[str, str]:

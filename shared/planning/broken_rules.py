@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot
-from shared.planning.expiry import parse_borne
-from shared.planning.labels import CLAIM, NAMESPACE, RULE, VOLUME, Labels
+from shared.planning.labels import CLAIM, NAMESPACE, RULE, VOLUME, Labels, read_deltas, read_uncut
 
 
 def broken_disks(
@@ -44,7 +43,7 @@ def broken_disks(
 def last_known(history: Sequence[Snapshot], problem: Problem, labels: Labels) -> list[Rule]:
     """Give the rules to go on by: the deltas that the disk's own newest snapshot bears."""
     for snapshot in reversed(history):
-        lists = parse_borne(snapshot.deltas)
+        lists = read_uncut(snapshot.deltas)
         if lists and labels.owner(snapshot) != "other":
             borne = snapshot.labels
             return [
@@ -75,7 +74,7 @@ def _makers(
     newest = next(ours, None)
     if newest is None:
         return ()
-    borne = {deltas.text for deltas in parse_borne(newest.deltas)}
+    borne = {deltas.text for deltas in read_deltas(newest.deltas)}
     gone = len(borne) > 1 and not borne <= {rule.deltas for rule in rules}
     namespace = newest.labels.get(NAMESPACE, "")
     claimed = {labels.encoding.value(rule.namespace) for rule in rules if rule.claim}

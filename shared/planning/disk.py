@@ -9,7 +9,8 @@ from shared.planning.actions import Create, Delete, DiskPlan, Hold, Wait
 from shared.planning.due import FORCED, Due, forced, is_due
 from shared.planning.expiry import Expiry, expire, expire_failed
 from shared.planning.histories import states_of
-from shared.planning.notes import of_disk
+from shared.planning.labels import deltas_text
+from shared.planning.notes import disk_gone, held_too_long, of_disk
 from shared.planning.situation import Situation
 from shared.retention.deltas import Deltas, parse
 
@@ -39,8 +40,12 @@ def decide(disk: Disk, situation: Situation) -> Decision:
     lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
     due = _due(disk, lists, history, situation)
     wait = _wait(disk, due, situation)
-    expiry, failed = _expiry(disk, lists, due, history, situation)
+    if (attempt := situation.attempts.get(disk)) and attempt.gone:
+        problems += [disk_gone(rule.source, disk, attempt.reason) for rule in rules]
     ordered = sorted(rules, key=lambda r: (parse(r.deltas).interval(situation.now), r.name))
+    expiry, failed = _expiry(disk, lists, deltas_text(ordered), due, history, situation)
+    if expiry.long_held:
+        problems.append(held_too_long(disk, expiry, situation.policy.settle_after))
     return Decision(
         account=_account(disk, rules, lists, due, expiry, failed, situation),
         problems=problems,
@@ -55,10 +60,11 @@ def decide(disk: Disk, situation: Situation) -> Decision:
 def _due(
     disk: Disk, lists: Sequence[Deltas], history: Sequence[Snapshot], situation: Situation
 ) -> Due:
-    now, policy, began = situation.now, situation.policy, situation.began.get(disk)
-    due = is_due(history, lists, now, policy.period, began)
+    now, policy, attempt = situation.now, situation.policy, situation.attempts.get(disk)
+    ours = [s for s in history if policy.labels.owner(s) != "other"]
+    due = is_due(ours, lists, now, policy.period, attempt)
     if policy.keep_until:
-        return forced(due, history, _forced_before(history, situation), now, began)
+        return forced(due, ours, _forced_before(ours, situation), now, attempt)
     return due
 
 
@@ -73,7 +79,6 @@ def _forced_before(history: Sequence[Snapshot], situation: Situation) -> Snapsho
             for s in reversed(history)
             if s.state != "failed"
             and timedelta(0) <= now - s.started < FORCED
-            and policy.labels.owner(s) != "other"
             and policy.labels.kept_until(s) >= least
         ),
         None,
@@ -99,19 +104,21 @@ def _create(disk: Disk, rules: Sequence[Rule], due: Due) -> Create:
         overdue=due.overdue,
         reason=due.reason,
         spacing=due.spacing,
+        source=rules[0].source,
     )
 
 
 def _expiry(
     disk: Disk,
     lists: Sequence[Deltas],
+    label: str,
     due: Due,
     history: Sequence[Snapshot],
     situation: Situation,
 ) -> tuple[Expiry, list[Delete]]:
     """Decide what goes: by retention, and of the failed ones."""
     now, policy, blocked = situation.now, situation.policy, situation.blocked(disk)
-    expiry = expire(history, lists, now, policy, blocked)
+    expiry = expire(history, lists, now, policy, blocked, label)
     if policy.creating_only:
         return Expiry([], [], expiry.kept), []
     return expiry, [] if blocked else expire_failed(history, due.interval, now, policy)
@@ -136,8 +143,23 @@ def _account(
         next_due=due.newest + due.interval if due.newest else situation.now,
         overdue=due.overdue,
         late=due.late,
+        failures=due.failures,
+        failing=due.failing,
+        trusted=_trusted(disk, due, situation),
         kept=dict(expiry.kept),
         deletes=len(expiry.deletes),
         removed=len(failed),
         holds=len(expiry.holds),
+        since=expiry.since,
+        settles=expiry.settles,
     )
+
+
+def _trusted(disk: Disk, due: Due, situation: Situation) -> bool:
+    """Tell whether a snapshot that this pass begins counts as taken before it is completed.
+
+    Not where attempts have failed since the last completed one. Where nothing is remembered, and
+    so nothing could tell, only the first snapshot of a disk is trusted.
+    """
+    known = disk.scope in situation.remembered or due.newest is None
+    return known and not due.failures

@@ -1,7 +1,7 @@
 """What of one disk's history goes, what is held, and why. Pure.
 
-Every guard stands here: only completed snapshots count, the keep label, other clusters'
-snapshots, snapshots from the future, the two-key rule and the hold for mistakes.
+Every guard is here: only completed snapshots count, the keep label, other clusters' snapshots,
+snapshots from the future, the two-key rule, and the hold until a disk is settled.
 """
 
 from collections import Counter
@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from shared.errors import DeltasError
 from shared.model import Snapshot
 from shared.planning.actions import Delete, Hold, HoldCause
 from shared.planning.histories import History
-from shared.planning.labels import SEPARATOR
 from shared.planning.policy import Policy
-from shared.retention.deltas import Deltas, parse
+from shared.planning.settled import Doubt, Settling
+from shared.retention.deltas import Deltas
 from shared.retention.kernel import CONFIRM_LIMIT, Retention, confirm
 from shared.text import words
 
@@ -23,20 +22,24 @@ from shared.text import words
 FAILED_AFTER = timedelta(days=1)
 
 
+#: Why a snapshot is held, and until when if that can be told.
+Cause = tuple[HoldCause, str, datetime | None]
+
+
 class Expiry(NamedTuple):
-    """One disk's deletions and holds; `kept` counts the completed ones that stay, by why."""
+    """One disk's deletions and holds; `kept` counts the completed ones that stay, by why.
+
+    Where something is held as unsettled `since` is the time of the oldest snapshot that shows the
+    lists in force unchanged, and `settles` when the disk settles if snapshots go on; `long_held`
+    counts what has been held for more than twice as long as that should take.
+    """
 
     deletes: list[Delete]
     holds: list[Hold]
     kept: Counter[str]
-
-
-def parse_borne(text: str) -> tuple[Deltas, ...]:
-    """Read the deltas that a snapshot bears; nothing where they cannot be understood."""
-    try:
-        return tuple(parse(part) for part in text.split(SEPARATOR)) if text else ()
-    except DeltasError:
-        return ()
+    since: datetime | None = None
+    settles: datetime | None = None
+    long_held: int = 0
 
 
 def expire(
@@ -45,10 +48,17 @@ def expire(
     now: datetime,
     policy: Policy,
     blocked: tuple[HoldCause, str] | None = None,
+    label: str = "",
 ) -> Expiry:
     """Decide over all snapshots of a disk with our author label.
 
-    `blocked` says why nothing of this disk may be deleted now: what would go is held with it.
+    Args:
+        snapshots: in any order.
+        rules: the lists in force.
+        now: aware, UTC.
+        policy: what else decides.
+        blocked: why nothing of this disk may be deleted now; what would go is held with it.
+        label: what a snapshot made now would say of the lists in force.
     """
     expiry = Expiry([], [], Counter())
     history = History(snapshots, now, policy)
@@ -59,19 +69,34 @@ def expire(
     gone = _count_kept(retentions, rules, history, now, policy, expiry.kept)
     if not gone:
         return expiry
-    unconfirmed = False
-    if blocked is None:
-        unconfirmed, blocked = two_keys(retentions, rules, history.anchor)
-    held = {} if blocked else _mistakes(gone, history, rules, policy)
     longest = max(rules, key=lambda d: d.resolve(history.anchor)[-1])
-    causes = {s.id: blocked or held.get(s.id) for s in gone}
+    settling = Settling(history, rules, label, policy.settle_after)
+    doubts = {} if blocked or policy.release_holds else settling.doubts(gone)
+    unconfirmed = False
+    if not blocked and len(doubts) < len(gone):
+        unconfirmed, blocked = two_keys(retentions, rules, history.anchor)
+    causes = _causes(gone, blocked, doubts)
     decide_fates(gone, causes, longest, history.anchor, unconfirmed, expiry)
-    return expiry
+    if blocked or not doubts:
+        return expiry
+    return expiry._replace(
+        since=settling.witness.started if settling.witness else None,
+        settles=settling.until,
+        long_held=settling.long_held(doubts),
+    )
+
+
+def _causes(
+    gone: Iterable[Snapshot], blocked: tuple[HoldCause, str] | None, doubts: Mapping[str, Doubt]
+) -> dict[str, Cause]:
+    if blocked:
+        return {snapshot.id: (*blocked, None) for snapshot in gone}
+    return {name: ("unsettled", doubt.reason, doubt.until) for name, doubt in doubts.items()}
 
 
 def decide_fates(
     gone: Iterable[Snapshot],
-    causes: Mapping[str, tuple[HoldCause, str] | None],
+    causes: Mapping[str, Cause],
     deltas: Deltas,
     anchor: datetime,
     unconfirmed: bool,
@@ -80,11 +105,11 @@ def decide_fates(
 ) -> None:
     """Delete what goes, or hold what has a cause to be held."""
     for snapshot in gone:
-        cause = causes[snapshot.id]
         why = what + _why(snapshot, deltas, anchor)
-        if cause:
-            reason = f"{cause[1]} (would go: {why})"
-            expiry.holds.append(Hold(snapshot=snapshot, cause=cause[0], reason=reason))
+        if snapshot.id in causes:
+            cause, reason, until = causes[snapshot.id]
+            reason = f"{reason} (would go: {why})"
+            expiry.holds.append(Hold(snapshot=snapshot, cause=cause, reason=reason, until=until))
         else:
             expiry.deletes.append(Delete(snapshot=snapshot, reason=why, unconfirmed=unconfirmed))
 
@@ -148,38 +173,6 @@ def two_keys(
                 f"tarsnapper decides otherwise under '{deltas.text}'; please report this",
             )
     return unconfirmed, None
-
-
-def _mistakes(
-    gone: Sequence[Snapshot], history: History, rules: Sequence[Deltas], policy: Policy
-) -> dict[str, tuple[HoldCause, str]]:
-    """Hold what looks like a mistyped or tightened rule rather than the passing of time."""
-    if policy.allow_mass_expiry or len(gone) <= policy.max_expire:
-        return {}
-    current = {deltas.text for deltas in rules}
-    borne = {s.deltas: parse_borne(s.deltas) for s in history.counted}
-    silent = [s for s in gone if not borne[s.deltas]]
-    kept_by_own = {
-        text: set().union(*(history.retain(d).kept_ids() for d in lists))
-        for text, lists in borne.items()
-        if not {d.text for d in lists} <= current
-    }
-    tightened = [s for s in gone if s.id in kept_by_own.get(s.deltas, ())]
-    held: dict[str, tuple[HoldCause, str]] = {}
-    if len(tightened) > policy.max_expire:
-        reason = (
-            f"the deltas they were made under would keep {len(tightened)} of this disk; "
-            f"more than {policy.max_expire} go only with allow_mass_expiry"
-        )
-        held |= {s.id: ("mass-expiry", reason) for s in tightened}
-    all_silent = sum(not borne[s.deltas] for s in history.counted)
-    if len(silent) > policy.max_expire and 2 * len(silent) > all_silent:
-        reason = (
-            f"{len(silent)} of {all_silent} snapshots that bear no deltas would go at once; "
-            f"more than {policy.max_expire} and more than half go only with allow_mass_expiry"
-        )
-        held |= {s.id: ("mass-expiry", reason) for s in silent}
-    return held
 
 
 def _why(snapshot: Snapshot, deltas: Deltas, anchor: datetime) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from shared.errors import DeltasError
 from shared.model import Disk, Rule, Snapshot
-from shared.retention.deltas import MAX_TEXT
+from shared.retention.deltas import MAX_TEXT, Deltas, parse
 
 PREFIX = "k8s-snapshots-"
 CLUSTER = PREFIX + "cluster"
@@ -19,6 +20,10 @@ VOLUME = PREFIX + "volume"
 RULE = PREFIX + "rule"
 DELTAS = PREFIX + "deltas"
 KEEP = PREFIX + "keep"
+#: The cluster that an adopted snapshot was another's, before it became this one's.
+FROM = PREFIX + "from"
+#: Keys that no setting may give another meaning.
+OWN = frozenset((CLUSTER, NAMESPACE, CLAIM, VOLUME, RULE, DELTAS, FROM))
 #: What the console shows as a snapshot's name; only where labels are exact.
 NAME = "Name"
 #: Stands between the deltas of several rules in one label; no duration contains it.
@@ -44,9 +49,19 @@ class Encoding:
 
     def value(self, text: str) -> str:
         """Encode a label's value; where it must be cut, a hash keeps it distinct."""
-        clean = text if self.exact else re.sub(r"[^-_a-z0-9]", "-", text.lower())
-        if len(clean) <= self.max_value:
-            return clean
+        clean = self._clean(text)
+        return clean if len(clean) <= self.max_value else self._hashed(clean, text)
+
+    def distinct(self, text: str) -> str:
+        """Encode a value that must not be another's; a hash follows where that changes it."""
+        clean = self._clean(text)
+        same = clean == text and len(text) <= self.max_value
+        return text if same else self._hashed(clean, text)
+
+    def _clean(self, text: str) -> str:
+        return text if self.exact else re.sub(r"[^-_a-z0-9]", "-", text.lower())
+
+    def _hashed(self, clean: str, text: str) -> str:
         return f"{clean[: self.max_value - 9]}-{_digest(text, 8)}"
 
     def name(self, text: str) -> str:
@@ -84,11 +99,17 @@ class Labels:
         return snapshot.labels.get(self.author_key) == self.encoding.value(self.author)
 
     def owner(self, snapshot: Snapshot) -> Owner:
-        """Tell whose cluster the snapshot belongs to; the daemon's say nothing (`unknown`)."""
+        """Tell whose cluster the snapshot belongs to; the daemon's say nothing (`unknown`).
+
+        What the description says exactly counts before the label, but for adopted ones, whose
+        description cannot be changed.
+        """
+        if snapshot.cluster and FROM not in snapshot.labels:
+            return "this" if snapshot.cluster == self.cluster else "other"
         label = snapshot.labels.get(CLUSTER, "")
         if not label:
             return "unknown"
-        return "this" if self.cluster and label == self.encoding.value(self.cluster) else "other"
+        return "this" if self.cluster and label == self.encoding.distinct(self.cluster) else "other"
 
     def kept(self, snapshot: Snapshot, now: datetime) -> bool:
         """Tell whether the keep label forbids to delete the snapshot at `now`.
@@ -121,11 +142,13 @@ class Labels:
             CLAIM: first.claim,
             VOLUME: first.volume,
             RULE: first.name,
-            DELTAS: _join([rule.deltas for rule in rules]),
+            DELTAS: deltas_text(rules),
         }
         if self.encoding.exact:
             values[NAME] = name
         labels = {key: self.encoding.value(text) for key, text in values.items() if text}
+        if self.cluster:
+            labels[CLUSTER] = self.encoding.distinct(self.cluster)
         return {self.author_key: self.encoding.value(self.author)} | labels
 
     def description(self, name: str, rules: Sequence[Rule]) -> str:
@@ -137,7 +160,7 @@ class Labels:
             return name
         first, names = rules[0], [rule.name for rule in rules][:8]
         exact = {
-            "deltas": _join([rule.deltas for rule in rules]),
+            "deltas": deltas_text(rules),
             "namespace": first.namespace,
             "claim": first.claim,
             "volume": first.volume,
@@ -167,14 +190,38 @@ def snapshot_name(encoding: Encoding, rule: str, disk: Disk, time: str, distinct
     return base[: MAX_NAME - len(suffix)].rstrip("-.") + suffix
 
 
-def _join(deltas: Sequence[str]) -> str:
-    """Join as many distinct deltas, the first always, as one label holds."""
-    joined = deltas[0]
-    for text in dict.fromkeys(deltas[1:]):
-        longer = joined + SEPARATOR + text
-        if text != deltas[0] and len(longer) <= MAX_TEXT:
-            joined = longer
-    return joined
+def deltas_text(rules: Sequence[Rule]) -> str:
+    """Write the deltas of several rules as a snapshot says them; of a disk's own namespace first.
+
+    A text that is too long for a label ends in how many lists are left out, and a hash of all: it
+    then counts as a list that cannot be read, but two that are alike were written by the same
+    rules.
+    """
+    own = sorted(rules, key=lambda rule: rule.source.namespace not in ("", rule.namespace))
+    texts = [*dict.fromkeys(rule.deltas for rule in own)]
+    whole = SEPARATOR.join(texts)
+    if len(whole) <= MAX_TEXT:
+        return whole
+    for count in range(len(texts) - 1, -1, -1):
+        end = f"+{len(texts) - count} {_digest(whole, 8)}"
+        text = SEPARATOR.join([*texts[:count], end])
+        if len(text) <= MAX_TEXT:
+            return text
+    raise AssertionError("one list is no longer than a label")
+
+
+def read_deltas(text: str) -> tuple[Deltas, ...]:
+    """Read the deltas that a snapshot says; nothing where not all can be understood."""
+    try:
+        return tuple(parse(part) for part in text.split(SEPARATOR)) if text else ()
+    except DeltasError:
+        return ()
+
+
+def read_uncut(text: str) -> tuple[Deltas, ...]:
+    """Read the deltas that a snapshot says, of a text that was cut those that are there."""
+    whole, _, end = text.rpartition(SEPARATOR)
+    return read_deltas(whole if end.startswith("+") else text)
 
 
 def _digest(text: str, length: int) -> str:

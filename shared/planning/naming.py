@@ -6,9 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from shared.model import Disk, Rule
+from shared.model import Disk, Rule, Snapshot
 from shared.planning.actions import Create
-from shared.planning.labels import snapshot_name
+from shared.planning.labels import Labels, snapshot_name
 from shared.planning.policy import Policy
 
 
@@ -49,3 +49,11 @@ def _names(creates: Sequence[Create], now: datetime, policy: Policy) -> dict[Dis
 def _sharing(names: Mapping[Disk, str]) -> set[Disk]:
     counts = Counter(names.values())
     return {disk for disk, name in names.items() if counts[name] > 1}
+
+
+def is_ours(create: Create, labels: Labels) -> bool:
+    """Tell whether the next pass will know a snapshot again that is about to be made."""
+    made = Snapshot(
+        id="", disk=create.disk, started=datetime.min, state="pending", labels=create.labels
+    )
+    return labels.ours(made) and labels.owner(made) == ("this" if labels.cluster else "unknown")

@@ -1,14 +1,18 @@
 """What a plan warns of, beside the problems of rules. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.model import Problem, Rule, Snapshot, Source
+from shared.model import Disk, Problem, Rule, Snapshot, Source
+from shared.planning.actions import Create
+from shared.planning.expiry import Expiry
+from shared.planning.labels import CLUSTER
 from shared.planning.policy import CLOCK_SKEW
 from shared.planning.situation import Situation
-from shared.request import Only
 from shared.retention.deltas import parse
+from shared.text import counted, shorten, words
 
 
 def of_disk(
@@ -21,12 +25,12 @@ def of_disk(
             source=rule.source,
             field="deltas",
             value=rule.deltas,
-            message="the interval is shorter than the scheduler's period "
-            "(SCHEDULE_PERIOD), which decides how often snapshots can be taken",
+            message="the interval is less than twice the scheduler's period (SCHEDULE_PERIOD), "
+            "so that snapshots are taken less often than it says",
             disk=rule.disk,
         )
         for rule in rules
-        if parse(rule.deltas).interval(now) < period
+        if parse(rule.deltas).interval(now) < 2 * period
     ]
     return problems + [
         Problem(
@@ -42,29 +46,81 @@ def of_disk(
     ]
 
 
-def of_pass(situation: Situation, only: Only, selected: Sequence[object]) -> Iterable[Problem]:
-    """Say what makes a plan emptier than its reader may think.
+def disk_gone(source: Source, disk: Disk, said: str) -> Problem:
+    """Tell a rule's owner that its disk does not exist."""
+    return Problem(
+        severity="error",
+        source=source,
+        field="disk",
+        value=disk.id,
+        message=f"there is no such disk any more: {said}. If that is meant, remove the rule; its "
+        "snapshots stay",
+        disk=disk,
+    )
 
-    Args:
-        situation: what the plan rests on.
-        only: what was asked for.
-        selected: the disks that it selects.
-    """
-    labels = situation.policy.labels
+
+def not_ours(create: Create) -> Problem:
+    """Say of a snapshot that was not begun that the next pass would not know it again."""
+    return Problem(
+        severity="error",
+        source=create.source,
+        field="labels",
+        value="",
+        message="no snapshot was begun: with these labels the next pass would not recognise it. "
+        "Check SNAPSHOT_AUTHOR_LABEL, SNAPSHOT_AUTHOR_LABEL_KEY, KEEP_LABEL and CLUSTER_ID",
+        disk=create.disk,
+    )
+
+
+def held_too_long(disk: Disk, expiry: Expiry, settle_after: timedelta) -> Problem:
+    """Warn that a disk does not settle, so that what former rules kept piles up."""
+    held = counted(expiry.long_held, "snapshot")
+    return Problem(
+        severity="warning",
+        source=Source("Disk", "", disk.id),
+        field="settled",
+        value="",
+        message=f"{held} held for more than {words(2 * settle_after)}, twice SETTLE_AFTER: the "
+        "disk does not settle, since its rules change again and again, or its snapshots are far "
+        "apart. If they may go, run a pass with release_holds for this disk",
+        disk=disk,
+    )
+
+
+def of_pass(situation: Situation, selected: Collection[Disk]) -> Iterator[Problem]:
+    """Say what makes a plan emptier than its reader may think."""
     for scope, why in situation.unleased.items():
         yield _problem("error", Source("Scope", "", scope), "", f"{why}; nothing is deleted there")
-    if not selected and not only.whole_scopes():
+    if not situation.rules and not situation.broken:
         yield _problem(
-            "warning", Source("Request", "", "only"), "only",
-            "selects no disk: no rule, namespace or disk is called so, or the disk has no rule",
+            "warning", Source("Rules", "", "cluster"), "",
+            "there is no rule: annotate a claim or a volume, or write a SnapshotRule",
         )  # fmt: skip
-    histories = situation.histories.values()
-    named = (labels.owner(s) == "other" for history in histories for s in history)
-    if not labels.cluster and any(named):
+    yield from _foreign(situation, selected)
+
+
+def _foreign(situation: Situation, selected: Collection[Disk]) -> Iterator[Problem]:
+    """Say once of each other cluster that its snapshots are on disks of ours."""
+    labels = situation.policy.labels
+    found: Counter[str] = Counter()
+    disks: dict[str, set[Disk]] = {}
+    for disk in selected:
+        for snapshot in situation.histories.get(disk, ()):
+            if labels.owner(snapshot) == "other":
+                name = snapshot.labels[CLUSTER]
+                found[name] += 1
+                disks.setdefault(name, set()).add(disk)
+    for name, count in sorted(found.items()):
+        of = counted(len(disks[name]), "disk")
+        remedy = (
+            f"If it is an earlier name of this cluster, run adopt --from-cluster {shorten(name)}"
+            if labels.cluster
+            else "This cluster has no name: set CLUSTER_NAME or CLUSTER_ID"
+        )
         yield _problem(
-            "warning", Source("Settings", "", "CLUSTER_ID"), "CLUSTER_ID",
-            "this cluster has no name, so that snapshots which bear a cluster's are taken for "
-            "another's; set CLUSTER_NAME or CLUSTER_ID",
+            "warning", Source("Cluster", "", shorten(name)), "",
+            f"{counted(count, 'snapshot')} of {of} with a rule here have this cluster's label: "
+            f"they neither count nor go. {remedy}",
         )  # fmt: skip
 
 

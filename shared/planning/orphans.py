@@ -9,8 +9,9 @@ import msgspec
 
 from shared.model import Disk, Snapshot
 from shared.planning.actions import HoldCause, Orphans
-from shared.planning.expiry import Expiry, decide_fates, expire_failed, parse_borne, two_keys
+from shared.planning.expiry import Cause, Expiry, decide_fates, expire_failed, two_keys
 from shared.planning.histories import History
+from shared.planning.labels import read_deltas
 from shared.planning.policy import Policy
 from shared.planning.situation import Situation
 from shared.retention.kernel import retain
@@ -88,7 +89,7 @@ def expire_orphans(
     newest = ours[-1]
     next_one = msgspec.structs.replace(newest, id="next", started=max(now, history.anchor))
     for text in {s.deltas for s in ours}:
-        lists = parse_borne(text)
+        lists = read_deltas(text)
         if not lists:
             continue
         virtual = [retain([*history.counted, next_one], d.resolve(next_one.started)) for d in lists]
@@ -104,7 +105,8 @@ def expire_orphans(
         unconfirmed, cause = False, blocked
         if gone and cause is None:
             unconfirmed, cause = two_keys(virtual, lists, next_one.started)
+        causes: dict[str, Cause] = {s.id: (*cause, None) for s in gone} if cause else {}
         longest = max(lists, key=lambda d: d.resolve(next_one.started)[-1])
-        decide_fates(gone, dict.fromkeys((s.id for s in gone), cause), longest, next_one.started,
+        decide_fates(gone, causes, longest, next_one.started,
                      unconfirmed, expiry, "orphan, ")  # fmt: skip
     return expiry

@@ -1,15 +1,16 @@
 """The plan: rules and snapshots in, actions with their reasons out. Pure and deterministic."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from shared.model import Disk, RuleSet, Snapshot
-from shared.planning.actions import Began, Create, Plan
+from shared.planning.actions import Attempt, Create, Plan
 from shared.planning.disk import decide
-from shared.planning.naming import named
-from shared.planning.notes import of_pass
+from shared.planning.naming import is_ours, named
+from shared.planning.notes import not_ours, of_pass
 from shared.planning.orphans import Orphaned, decide_orphans
 from shared.planning.policy import Policy
+from shared.planning.selection import select, unselected
 from shared.planning.situation import Situation, situate
 from shared.request import Only
 
@@ -22,8 +23,10 @@ def plan(
     *,
     incomplete: Mapping[str, str] | None = None,
     unleased: Mapping[str, str] | None = None,
-    began: Mapping[Disk, Began] | None = None,
+    attempts: Mapping[Disk, Attempt] | None = None,
+    remembered: Collection[str] = (),
     only: Only | None = None,
+    scopes: Collection[str] = (),
 ) -> Plan:
     """Plan a pass.
 
@@ -34,42 +37,39 @@ def plan(
         policy: what else decides.
         incomplete: the scopes whose listing may lack snapshots, with why.
         unleased: the scopes whose lease could be neither taken nor refused, with why.
-        began: what is remembered of creations that the listings may not show yet.
+        attempts: what is remembered of the last attempt on each disk, reviewed.
+        remembered: the scopes in which attempts are remembered.
         only: the selection; None selects everything.
+        scopes: those that are listed though no rule names them.
     """
     only = only or Only()
-    situation = situate(ruleset, snapshots, now, policy, incomplete, unleased, began)
-    selected, orphaned = _select(situation, only)
+    situation = situate(ruleset, snapshots, now, policy, incomplete, unleased, attempts, remembered)
+    selected, orphaned = select(situation, only)
+    missed = [*unselected(situation, only, scopes)] if only else []
     decided = [decide(disk, situation) for disk in selected]
     orphans = [] if policy.creating_only else _orphans(orphaned, situation)
     creates = [(d.create, d.rules) for d in decided if d.create]
+    problems = [*ruleset.problems, *(p for d in decided for p in d.problems)]
     creates.sort(key=lambda pair: (-_urgency(pair[0]), pair[0].disk))
     deletes = [x for d in decided for x in d.deletes]
     deletes += [x for o in orphans for x in o.expiry.deletes]
     holds = [x for d in decided for x in d.holds] + [x for o in orphans for x in o.expiry.holds]
-    problems = [*ruleset.problems, *(p for d in decided for p in d.problems)]
+    chosen = named(creates, now, policy)
+    strange = [create for create in chosen if not is_ours(create, policy.labels)]
+    problems += [not_ours(create) for create in strange]
     return Plan(
         now=now,
-        creates=named(creates, now, policy),
+        creates=tuple(create for create in chosen if create not in strange),
         deletes=tuple(sorted(deletes, key=lambda d: (d.snapshot.started, d.snapshot.id))),
         holds=tuple(holds),
         waits=tuple(d.wait for d in decided if d.wait),
         disks=tuple(d.account for d in decided),
         orphans=tuple(o.account for o in orphans),
-        problems=(*problems, *of_pass(situation, only, [*selected, *orphaned])),
+        problems=(*problems, *missed, *of_pass(situation, selected)),
+        unselected=len(missed),
         skipped=ruleset.skipped,
         rules=sum(len(situation.rules.get(disk, ())) for disk in selected),
     )
-
-
-def _select(situation: Situation, only: Only) -> tuple[list[Disk], list[Disk]]:
-    """Select the disks that rules cover, and those that none covers any more."""
-    rules, broken = situation.rules, situation.broken
-    covered = rules.keys() | broken.keys()
-    selected = [d for d in covered if only.selects(d, rules.get(d, ()), broken.get(d))]
-    told = situation.policy.explaining or only.whole_scopes()
-    orphaned = [d for d in situation.histories.keys() - covered if only.orphan(d) and told]
-    return sorted(selected), sorted(orphaned)
 
 
 def _orphans(disks: Iterable[Disk], situation: Situation) -> list[Orphaned]:

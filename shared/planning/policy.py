@@ -10,8 +10,9 @@ from shared.planning.labels import Labels
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Settings and circumstances of one pass, as far as they decide anything.
 
-    `period` is the scheduler's; `max_expire` is how many snapshots that their own deltas would
-    keep one pass may delete of one disk. `orphan_grace` is how long after its newest snapshot a
+    `period` is the scheduler's; `settle_after` is how far back snapshots with just the rules in
+    force must reach before what former rules kept goes, and `release_holds` lets it go at once.
+    `orphan_grace` is how long after its newest snapshot a
     disk's orphans begin to expire; None keeps them for ever. `no_deletions` says why nothing may
     be deleted in this pass; empty allows deletions. `explaining` tells of orphans by name too.
     `creating_only` is a backfill; with
@@ -21,9 +22,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     labels: Labels
     period: timedelta = timedelta(minutes=5)
     time_format: str = "%d%m%y-%H%M%S"
-    max_expire: int = 5
+    settle_after: timedelta = timedelta(days=14)
     orphan_grace: timedelta | None = None
-    allow_mass_expiry: bool = False
+    release_holds: bool = False
     no_deletions: str = ""
     creating_only: bool = False
     explaining: bool = False

@@ -1,12 +1,12 @@
 """What all decisions of one plan have in common. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot
-from shared.planning.actions import Began, HoldCause
+from shared.planning.actions import Attempt, HoldCause
 from shared.planning.broken_rules import broken_disks, last_known
 from shared.planning.histories import by_disk, group_rules
 from shared.planning.policy import Policy
@@ -18,7 +18,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     `histories` are the snapshots of ours by disk, the oldest first; `rules` those that could be
     read, and `broken` a problem for each disk that has a rule which could not. `incomplete` says
     why a scope's listing may lack snapshots, `unleased` why its lease could be neither taken nor
-    refused; `began` is what is remembered of creations that the listings may not show yet.
+    refused; `attempts` are the last of each disk, where they are
+    remembered; `remembered` are the scopes in which they are.
     """
 
     now: datetime
@@ -28,7 +29,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     broken: Mapping[Disk, Problem]
     incomplete: Mapping[str, str]
     unleased: Mapping[str, str]
-    began: Mapping[Disk, Began]
+    attempts: Mapping[Disk, Attempt]
+    remembered: Collection[str]
 
     def in_force(self, disk: Disk) -> list[Rule]:
         """Give the rules that a disk goes by: where one cannot be read, the last known too."""
@@ -63,7 +65,8 @@ def situate(
     policy: Policy,
     incomplete: Mapping[str, str] | None = None,
     unleased: Mapping[str, str] | None = None,
-    began: Mapping[Disk, Began] | None = None,
+    attempts: Mapping[Disk, Attempt] | None = None,
+    remembered: Collection[str] = (),
 ) -> Situation:
     """Sort rules and snapshots by disk."""
     histories, rules = by_disk(snapshots, policy.labels), group_rules(ruleset.rules)
@@ -75,7 +78,8 @@ def situate(
         broken=broken_disks(ruleset, histories, rules, policy.labels),
         incomplete=incomplete or {},
         unleased=unleased or {},
-        began=began or {},
+        attempts=attempts or {},
+        remembered=remembered,
     )
 
 

@@ -1,6 +1,6 @@
 """What became of a plan's actions, each accounted for exactly once."""
 
-from shared.errors import NextPass, ProviderError, Refused
+from shared.errors import DiskGone, NextPass, ProviderError, Refused
 from shared.model import Disk
 from shared.planning.actions import Create, Delete, Plan
 from shared.reports.entries import Action, Deferred, Done, Failure
@@ -9,8 +9,8 @@ from shared.reports.entries import Action, Deferred, Done, Failure
 class Applied:
     """What became of the planned actions, each exactly once.
 
-    `begun` has the ids of new snapshots; of the disks in `unknown` nobody can tell whether there
-    is one.
+    `begun` has the ids of new snapshots; `gone` are creations on disks that do not exist any more,
+    with what the cloud said; they are put off as well.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Applied:
         self.deferred: list[Deferred] = []
         self.created_disks: set[str] = set()
         self.begun: dict[Disk, str] = {}
-        self.unknown: set[Disk] = set()
+        self.gone: list[tuple[Create, str]] = []
 
     def created(self, create: Create, snapshot: str) -> None:
         """Account for a snapshot that was begun; planned ones have no id yet."""
@@ -51,7 +51,7 @@ class Applied:
 
     def missed(self, action: Action, disk: str, snapshot: str, error: ProviderError) -> None:
         """Account for an action that was put off, or failed."""
-        if isinstance(error, (NextPass, Refused)):
+        if isinstance(error, (NextPass, Refused, DiskGone)):
             self.deferred.append(
                 Deferred(action=action, disk=disk, snapshot=snapshot, reason=str(error))
             )

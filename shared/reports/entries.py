@@ -44,6 +44,20 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that an earlier pass began, and that failed or that no listing shows.
+
+    `began` is when; `snapshot` is empty where the creation was never answered; `code` and
+    `message` are the cloud's own.
+    """
+
+    disk: str
+    snapshot: str
+    began: datetime
+    code: str
+    message: str
+
+
 class Deferred(msgspec.Struct, frozen=True, kw_only=True):
     """A planned action left to the next pass."""
 
@@ -54,12 +68,13 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A deletion that the plan refuses for now."""
+    """A deletion that the plan refuses for now; `until` is when that ends, if it can be told."""
 
     disk: str
     snapshot: str
     cause: str
     reason: str
+    until: datetime | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

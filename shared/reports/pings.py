@@ -4,20 +4,34 @@ import http.client
 import logging
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from urllib.parse import quote
 
+from shared.bounded import TooSlow, within
+from shared.model import Source
 from shared.reports.schema import Report
 
 log = logging.getLogger(__name__)
 
 #: Seconds.
 TIMEOUT = 5
+#: What a problem with the cluster's id is about.
+CLUSTER_ID = Source("Settings", "", "CLUSTER_ID")
 
 
-def beat(url: str, report: Report) -> None:
-    """Send the heartbeat of a pass that did its work and found nothing overdue."""
-    done = report.mode == "reconcile" and report.outcome == "completed"
-    if done and not report.summary.overdue:
-        send("HEARTBEAT_URL", url)
+def beat(url: str, report: Report, scopes: Sequence[str] = ()) -> None:
+    """Send the heartbeat of a pass after which all is well.
+
+    At least one rule is in force, nothing is late, no attempt failed, and neither rules nor the
+    cluster's id were lost. `{scope}` in the URL becomes the scopes that the pass was limited to,
+    joined by `+`, or `all`.
+    """
+    counts = report.summary
+    bad = counts.overdue or counts.failed or counts.failed_attempts or counts.rules_lost
+    well = report.mode == "reconcile" and report.outcome == "completed" and counts.rules
+    renamed = any(p.source == CLUSTER_ID and p.severity == "error" for p in report.problems)
+    if well and not bad and not renamed:
+        send("HEARTBEAT_URL", url.replace("{scope}", quote("+".join(scopes) or "all", "+")))
 
 
 def send(setting: str, url: str) -> None:
@@ -28,7 +42,10 @@ def send(setting: str, url: str) -> None:
     if not url:
         return
     # Said when the error is over: a log that breaks prints the error that is being handled.
-    wrong = _get(url)
+    try:
+        wrong = within(TIMEOUT, lambda: _get(url))
+    except TooSlow:
+        wrong = "does not answer in time"
     if wrong:
         log.warning("%s %s", setting, wrong)
     else:

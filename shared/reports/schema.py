@@ -14,6 +14,7 @@ from shared.reports.entries import (
     Awaited,
     Deferred,
     Done,
+    FailedAttempt,
     Failure,
     Held,
     Orphaned,
@@ -27,8 +28,8 @@ MAX_ENTRIES = 2_000
 MAX_BYTES = 5_000_000
 #: The lists that are cut.
 LISTS = (
-    "creations", "deletions", "failures", "deferred", "holds", "waiting", "orphans", "problems",
-    "awaited", "explanations",
+    "creations", "deletions", "failures", "failed_attempts", "deferred", "holds", "waiting",
+    "orphans", "problems", "notes", "awaited", "explanations",
 )  # fmt: skip
 
 Outcome = Literal["completed", "partial", "skipped"]
@@ -39,9 +40,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     `rules` and `disks` are those selected; `skipped` volumes are another cloud's or driver's;
     `snapshots` are listed ones with our author label. `created` + `deleted` + `failed` +
-    `deferred` are all planned actions. `overdue` disks should have been snapshotted by an earlier
-    pass and were not by this one; `worst_overdue` is the greatest age over interval, minus one,
-    and `worst_disk` the disk that has it, or has no snapshot at all.
+    `deferred` are all planned actions. `failed_attempts` are snapshots of earlier passes that
+    turned out to have failed, each counted once. Of what is `held`, `unsettled` waits until its
+    disk is settled. `problems` are errors, `notes` warnings; `rules_lost` is how many disks had a
+    rule lately and have none now, where that is half of them or more. `overdue` disks should have
+    been snapshotted by an earlier pass and were not by this one; `worst_overdue` is the greatest
+    age over interval, minus one, and `worst_disk` the disk that has it, or has no snapshot at all.
     """
 
     rules: int = 0
@@ -53,10 +57,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     deleted: int = 0
     failed: int = 0
     failed_creations: int = 0
+    failed_attempts: int = 0
     deferred: int = 0
     held: int = 0
+    unsettled: int = 0
     waiting: int = 0
     problems: int = 0
+    notes: int = 0
+    rules_lost: int = 0
     orphans: int = 0
     overdue: int = 0
     worst_overdue: float = 0.0
@@ -69,8 +77,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     """The answer.
 
     `outcome` is `partial` where some disks failed or could not be listed, and `skipped` where
-    another pass was at work in every scope, so that this one did nothing. A backfill is
-    `completed` only where nothing is left to another call. `mirror_in_use` tells
+    another pass was at work in every scope, so that this one did nothing. It is `partial` too where
+    a value of `only` selects nothing. A backfill is `completed` only where nothing is left to
+    another call. `problems` are errors, `notes` warnings. `mirror_in_use` tells
     that the mirror stood in for the cluster, `mirror_age` is its age in seconds where there is
     one. `omitted` counts, list by list, the entries that were left out: the ones beyond the first
     2,000, or beyond half as many, and so on, where the whole would be longer than an answer may be.
@@ -92,11 +101,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     creations: tuple[Done, ...] = ()
     deletions: tuple[Done, ...] = ()
     failures: tuple[Failure, ...] = ()
+    failed_attempts: tuple[FailedAttempt, ...] = ()
     deferred: tuple[Deferred, ...] = ()
     holds: tuple[Held, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     orphans: tuple[Orphaned, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
     awaited: tuple[Awaited, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     omitted: dict[str, int] = {}

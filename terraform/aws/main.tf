@@ -48,7 +48,7 @@ locals {
         rules_from                = var.rules_from
         mirror_url                = local.mirror_url
         mirror_max_age            = var.mirror_max_age
-        max_expire                = tostring(var.max_expire)
+        settle_after              = var.settle_after
         orphans                   = var.orphans
         orphan_grace              = var.orphan_grace
         log_level                 = var.log_level

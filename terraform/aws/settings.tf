@@ -173,15 +173,18 @@ variable "mirror_max_age" {
   }
 }
 
-variable "max_expire" {
-  description = "How many snapshots that the deltas they were made under would still keep a pass deletes of one disk; more are held, since a rule may have been mistyped."
-  type        = number
-  default     = 5
+variable "settle_after" {
+  description = "What a former, mistyped or vanished rule kept, and what names no rule, is deleted only when snapshots under just the present rules reach back as long. At least `P1D`."
+  type        = string
+  default     = "P14D"
   nullable    = false
 
   validation {
-    condition     = var.max_expire >= 0 && var.max_expire <= 10000 && floor(var.max_expire) == var.max_expire
-    error_message = "max_expire should be a whole number from 0 to 10000."
+    condition = can(regex(local.duration, var.settle_after)) && alltrue([
+      for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.settle_after}") : part[0] * local.units[part[1]]])] :
+      seconds >= 86400 && seconds <= 3650 * 86400
+    ])
+    error_message = "settle_after must be an ISO 8601 duration from P1D to P3650D, such as P14D."
   }
 }
 

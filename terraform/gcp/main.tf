@@ -45,7 +45,7 @@ locals {
         MIRROR_URL                = local.mirror_url
         MIRROR_MAX_AGE            = var.mirror_max_age
         PASS_DEADLINE             = var.pass_deadline
-        MAX_EXPIRE                = tostring(var.max_expire)
+        SETTLE_AFTER              = var.settle_after
         ORPHANS                   = var.orphans
         ORPHAN_GRACE              = var.orphan_grace
         LOG_LEVEL                 = var.log_level

@@ -171,15 +171,20 @@ variable "pass_deadline" {
   }
 }
 
-variable "max_expire" {
-  description = "How many snapshots that the deltas they were made under would still keep a pass deletes of one disk; more are held, since a rule may have been mistyped."
-  type        = number
-  default     = 5
+variable "settle_after" {
+  description = "What a former, mistyped or vanished rule kept, and what names no rule, is deleted only when snapshots under just the present rules reach back as long. At least `P1D`."
+  type        = string
+  default     = "P14D"
   nullable    = false
 
   validation {
-    condition     = var.max_expire >= 0 && var.max_expire <= 10000 && floor(var.max_expire) == var.max_expire
-    error_message = "max_expire must be a whole number from 0 to 10000: 5 would do."
+    condition = can(regex("\\d[DHMS]$", var.settle_after)) && try(alltrue([
+      for length in [sum([
+        for place, count in regex("^P(?:(\\d+)D)?(?:T(?:(\\d+)H)?(?:(\\d+)M)?(?:(\\d+)S)?)?$", var.settle_after) :
+        [86400, 3600, 60, 1][place] * tonumber(coalesce(count, "0"))
+      ])] : length >= 86400 && length <= 315360000
+    ]), false)
+    error_message = "settle_after must be an ISO 8601 duration in days, hours, minutes and seconds from P1D to P3650D, such as P14D."
   }
 }
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shared.errors import (
-    DiskFailed,
+    DiskGone,
     NextPass,
     NotAllowed,
     ProviderError,
@@ -154,7 +154,9 @@ class ProviderContract(PassContract):
         assert (made.labels, made.deltas) == (asked.labels, DELTAS)
         (found,) = listed(cloud, scope)
         # What a creation may not tell yet, and what only a creation tells.
-        assert msgspec.structs.replace(found, size=made.size, operation=made.operation) == made
+        assert made == msgspec.structs.replace(
+            found, size=made.size, operation=made.operation, cluster=made.cluster
+        )
         assert found.size > 0
         cloud.complete()
         assert [snapshot.state for snapshot in listed(cloud, scope)] == ["completed"]
@@ -173,8 +175,8 @@ class ProviderContract(PassContract):
         assert [(s.id, s.state) for s in listed(cloud, scope)] == [(made.id, "failed")]
 
     def test_a_disk_that_is_gone_fails_alone(self, cloud: Cloud, scope: str) -> None:
-        """A disk that does not exist is that disk's failure (trap: one deleted disk stops all)."""
-        with pytest.raises(DiskFailed):
+        """A disk that does not exist is its rule's problem (trap: one deleted disk stops all)."""
+        with pytest.raises(DiskGone):
             cloud.provider.create(order(cloud, cloud.missing_disk(scope)))
         assert existing(cloud) == set()
 

@@ -6,8 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import DeltasError
-from shared.planning.expiry import parse_borne
-from shared.planning.labels import SEPARATOR
+from shared.planning.labels import SEPARATOR, read_deltas
 from shared.retention.deltas import LONGEST, MAX_SNAPSHOTS, MAX_TEXT, parse
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import TEXTS, bulky
@@ -53,4 +52,4 @@ def test_any_text_is_deltas_or_refused(text: str) -> None:
 def test_what_a_snapshot_bears_may_be_anything(text: str) -> None:
     """Labels and descriptions are written by whoever may: deltas, or nothing."""
     with bounded():
-        assert all(deltas.text for deltas in parse_borne(text))
+        assert all(deltas.text for deltas in read_deltas(text))

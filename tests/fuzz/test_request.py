@@ -40,7 +40,7 @@ def test_any_payload_is_a_request_or_refused(payload: Any) -> None:
         assert_line(str(error), 400)
     else:
         assert request.mode in ("reconcile", "plan")
-        assert request.only or not request.allow_mass_expiry
+        assert request.only or not request.release_holds
 
 
 @fuzz(200)

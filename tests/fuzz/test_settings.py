@@ -46,7 +46,7 @@ ENVIRONMENTS = st.builds(
 @example(Settings, {"TZ": "\udcff"})
 @example(Settings, {"SNAPSHOT_DATETIME_FORMAT": "\udcff%H%M%S%d"})
 @example(Settings, {"SCHEDULE_PERIOD": "P999999999Y"})
-@example(Settings, {"MAX_EXPIRE": "9" * 5000})
+@example(Settings, {"SETTLE_AFTER": "P" + "9" * 5000 + "D"})
 def test_any_environment_is_settings_or_refused(
     kind: type[Settings], environment: Mapping[str, str]
 ) -> None:

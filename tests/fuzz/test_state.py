@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
 from shared.bucket.lease import KIND, Leases
-from shared.bucket.records import settle
 from shared.errors import BucketError
-from shared.model import Disk
+from shared.model import Disk, OperationState
 from shared.passes.trust import RulesReader
-from shared.planning.actions import Began
+from shared.planning.actions import Attempt
+from shared.planning.attempts import review
 from shared.planning.due import is_due
 from shared.retention.deltas import parse
 from shared.rules.read import Options, read_rules
@@ -33,11 +33,13 @@ TIMES = st.sampled_from(
 )  # fmt: skip
 SPANS = st.sampled_from(["PT58M", "PT0S", "-P1D", "P999999999D", "P1Y", "PT1e9S"])
 RECORDS = st.fixed_dictionaries(
-    {"at": TIMES | TIMES | SCALARS, "interval": SPANS | SPANS | SCALARS},
+    {"at": TIMES | TIMES | SCALARS, "spacing": SPANS | SPANS | SCALARS},
     optional={
         "snapshot": st.just("snap-a") | TEXTS,
-        "tries": st.integers(-1, 3) | SCALARS,
-        "seen": st.booleans() | SCALARS,
+        "failures": st.integers(-1, 3) | SCALARS,
+        "ended": st.booleans() | SCALARS,
+        "operation": st.just("operation-1") | TEXTS,
+        "reason": TEXTS,
     },
 )
 STATES = st.fixed_dictionaries(
@@ -45,19 +47,19 @@ STATES = st.fixed_dictionaries(
     optional={
         "holder": TEXTS,
         "seconds": st.floats(0, 1e308) | st.just(-1) | SCALARS,
-        "began": st.dictionaries(st.just(DISK.name) | TEXTS, RECORDS | VALUES, max_size=2),
+        "attempts": st.dictionaries(st.just(DISK.name) | TEXTS, RECORDS | VALUES, max_size=2),
     },
 )
 REAL = json.dumps(
     {"kind": KIND, "holder": "me", "seconds": 600.0,
-     "began": {DISK.name: {"at": "2026-06-15T11:50:00Z", "interval": "PT58M"}}}
+     "attempts": {DISK.name: {"at": "2026-06-15T11:50:00Z", "spacing": "PT58M"}}}
 ).encode()  # fmt: skip
 BYTES = STATES.map(encoded) | torn(REAL) | VALUES.map(encoded) | st.binary(max_size=100)
 
 
 def began(at: str, **record: object) -> bytes:
-    found = {"at": at, "interval": "PT58M", **record}
-    return json.dumps({"kind": KIND, "began": {DISK.name: found}}).encode()
+    found = {"at": at, "spacing": "PT58M", **record}
+    return json.dumps({"kind": KIND, "attempts": {DISK.name: found}}).encode()
 
 
 @fuzz(250)
@@ -80,13 +82,15 @@ def test_any_bytes_are_a_state_or_refused(data: bytes) -> None:
         return
     _judge(peeked)
     if lease:
-        left, _ = settle(lease.began, [snapshot("snap-a", NOON)], NOON)
-        lease.record({"vol-new": Began(at=NOON, interval=timedelta(hours=1))})
-        lease.release(left)
+        attempts = {Disk("aws", SCOPE, name): found for name, found in lease.attempts.items()}
+        histories = {DISK: [snapshot("snap-a", NOON, disk=DISK)]}
+        left = review(attempts, histories, NOON, {DISK: OperationState("failed")}, []).attempts
+        lease.record({"vol-new": Attempt(at=NOON, spacing=timedelta(hours=1))}, 600)
+        lease.release({disk.name: found for disk, found in left.items()})
         assert Leases(bucket, "demo/rules", "third").take(SCOPE, 1)
 
 
-def _judge(found: Mapping[str, Began]) -> None:
+def _judge(found: Mapping[str, Attempt]) -> None:
     for record in found.values():
         for tail in ([], [snapshot("snap-a", NOON - timedelta(hours=2))]):
             is_due(tail, [parse("PT1H P1D")], NOON, timedelta(minutes=5), record)

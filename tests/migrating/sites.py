@@ -126,7 +126,7 @@ class Site:
             settings, ports = self.build({"CLUSTER_ID": "production", **environ})
             self._built[key] = settings, ports._replace(clock=self.clock)
         only = Only(disks=(self.disk_name,)) if allow else Only()
-        request = Request(mode=mode, only=only, allow_mass_expiry=allow)
+        request = Request(mode=mode, only=only, release_holds=allow)
         done = run(request, *self._built[key])
         return done.report, done.plan
 

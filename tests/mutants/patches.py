@@ -88,7 +88,7 @@ MUTANTS = (
     Mutant(
         "skip the lease",
         "shared/bucket/lease.py",
-        "if stored and state.holder and stored.age.total_seconds() < state.seconds:",
+        "if stored and state.holder and stored.age.total_seconds() < lasts:",
         "if False:",
     ),
     Mutant(
@@ -99,21 +99,21 @@ MUTANTS = (
     ),
     Mutant(
         "forget the record before creating",
-        "shared/bucket/lease.py",
-        "        if began:\n            self._write({**self._state.began, **began})",
-        "        pass",
+        "shared/passes/journal.py",
+        "return self._leases.record(self._now, sorted({c.disk.scope for c in creates}))",
+        "return {}",
     ),
     Mutant(
         "ignore the record",
         "shared/planning/due.py",
-        "if due and not wait and began:",
-        "if False:",
+        "return _recorded(snapshots, attempt, due.spacing, now) if attempt else None",
+        "return None",
     ),
     Mutant(
         "keep the record of what was never begun",
-        "shared/passes/scope_leases.py",
-        "        elif disk not in applied.unknown:",
-        "        elif False:",
+        "shared/passes/journal.py",
+        "        self._now.pop(disk, None)",
+        "        return",
     ),
     Mutant(
         "drop the author label from the filter",

@@ -6,12 +6,12 @@ from typing import Any
 
 from functions.aws.volumes import EBSVolumes
 from shared.errors import ClusterError, ProviderError, UnknownDisk
-from shared.model import Disk, Snapshot
+from shared.model import Disk, OperationState, Snapshot
 from shared.objects import Objects
 from shared.passes.world import Ports
 from shared.planning.actions import Create
 from shared.planning.labels import AWS, Labels
-from shared.ports import Check, Clock, Listing, OperationState, Volumes
+from shared.ports import Check, Clock, Listing, Volumes
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
 
@@ -20,7 +20,8 @@ class FakeCloud:
     """Holds snapshots; implements `ports.Provider`.
 
     `incomplete` says of a scope why its listing is cut short; `failing` gives the error of a disk's
-    or a snapshot's next calls; `denied` names what `check` finds missing.
+    or a snapshot's next calls; `denied` names what `check` finds missing. What is created while
+    `lose` is set exists nowhere; `operations` says how the operations of creations stand.
     """
 
     name = "aws"
@@ -41,6 +42,8 @@ class FakeCloud:
         self.clock = clock or VirtualClock()
         self.incomplete, self.failing = dict(incomplete or {}), dict(failing or {})
         self.denied = set(denied)
+        self.lose = self.named_operations = False
+        self.operations: dict[str, OperationState] = {}
         self.calls: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         self._last = -1
@@ -56,18 +59,22 @@ class FakeCloud:
             self.calls.append(("create", create.disk.name))
             if error := self.failing.get(create.disk.name):
                 raise error
+            name = self._new_id()
+            named = self.named_operations or self.operations
             made = Snapshot(
-                id=self._new_id(),
+                id=name,
                 disk=create.disk,
                 started=self.clock.now(),
                 state="pending",
                 labels=create.labels,
+                operation=name.replace("snap", "operation") if named else "",
             )
-            self.snapshots[made.id] = made
+            if not self.lose:
+                self.snapshots[made.id] = made
             return made
 
     def operation(self, scope: str, name: str) -> OperationState:
-        return OperationState("done")
+        return self.operations.get(name, OperationState("done"))
 
     def delete(self, snapshot: Snapshot) -> None:
         with self._lock:

@@ -34,7 +34,7 @@ def test_reads_every_field() -> None:
     """A payload may choose the mode, select disks and allow what the hold for mistakes holds."""
     only = {"namespaces": ["shop"], "rules": ["r"], "disks": ["d"], "scopes": ["eu-west-1"]}
 
-    request = parse_request({"mode": "plan", "only": only, "allow_mass_expiry": True})
+    request = parse_request({"mode": "plan", "only": only, "release_holds": True})
 
     expected = Only(("shop",), ("r",), ("d",), ("eu-west-1",))
     assert Request("plan", expected, True) == request
@@ -60,11 +60,11 @@ def test_reads_every_field() -> None:
             {"only": {"rules": ["a", 1]}},
             "only.rules[1]: Expected `str`, got `int`; only.rules is a",
         ),
-        ({"allow_mass_expiry": "yes"}, "allow_mass_expiry: Expected `bool`, got `str`; allow_mass"),
-        ({"allow_mass_expiry": 1}, "allow_mass_expiry: Expected `bool`, got `int`; allow_mass_exp"),
-        ({"allow_mass_expiry": True}, "allow_mass_expiry needs only, so that it is said of some"),
-        ({"allow_mass_expiry": True, "only": {}}, "allow_mass_expiry needs only"),
-        ({"allow_mass_expiry": True, "only": {"disks": []}}, "only.disks is empty; leave it out"),
+        ({"release_holds": "yes"}, "release_holds: Expected `bool`, got `str`; release_h"),
+        ({"release_holds": 1}, "release_holds: Expected `bool`, got `int`; release_ho"),
+        ({"release_holds": True}, "release_holds needs only, so that it is said of some"),
+        ({"release_holds": True, "only": {}}, "release_holds needs only"),
+        ({"release_holds": True, "only": {"disks": []}}, "only.disks is empty; leave it out"),
         ({"mode": "adopt"}, "adopt and restore are commands of python -m functions.aws"),
         ({"mode": "restore"}, "adopt and restore are commands of python -m functions.aws"),
         ({"force": True}, 'force belongs to a backfill; say "mode": "backfill" as well'),
@@ -74,8 +74,8 @@ def test_reads_every_field() -> None:
         ({"mode": "backfill", "force": True, "keep_for": "PT1H"}, "keep_for: P1D to P3650D would"),
         ({"mode": "backfill", "force": "y"}, "force: Expected `bool`, got `str`; force is true or"),
         (
-            {"mode": "backfill", "allow_mass_expiry": True, "only": {"disks": ["d"]}},
-            "allow_mass_expiry is for passes that delete",
+            {"mode": "backfill", "release_holds": True, "only": {"disks": ["d"]}},
+            "release_holds is for passes that delete",
         ),
     ],
 )
@@ -112,7 +112,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["mode", "only", "disks", "scopes", "allow_mass_expiry", "x"])
+            st.sampled_from(["mode", "only", "disks", "scopes", "release_holds", "x"])
             | st.text(max_size=5),
             inner,
             max_size=4,
@@ -131,7 +131,7 @@ def test_any_payload_is_a_request_or_refused(event: Any) -> None:
     except RequestError:
         return
     assert request.mode in ("reconcile", "plan")
-    assert bool(request.only) or not request.allow_mass_expiry
+    assert bool(request.only) or not request.release_holds
 
 
 SHOP = rule(name="shop-pvc-data", namespace="shop")

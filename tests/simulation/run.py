@@ -490,7 +490,7 @@ class Simulation:
         rules = oracle.rules_of(world.items)
         held = {hold.snapshot for hold in outcome.report.holds}
         causes = {hold.cause for hold in outcome.report.holds}
-        if not causes <= {"mass-expiry", "rule-problem"}:
+        if not causes <= {"unsettled", "rule-problem"}:
             raise Violation(f"P5: held for {causes} though all is well")
         for disk, lists in rules.deltas.items():
             self.judge_end(disk, lists, rules, held)

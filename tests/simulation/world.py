@@ -25,11 +25,11 @@ from shared.errors import (
     Unanswered,
     UnknownDisk,
 )
-from shared.model import Disk, Snapshot, State
+from shared.model import Disk, OperationState, Snapshot, State
 from shared.objects import Objects
 from shared.planning.actions import Create
 from shared.planning.labels import AWS
-from shared.ports import Check, Listing, OperationState, Stored, Volumes
+from shared.ports import Check, Listing, Stored, Volumes
 from shared.request import Request
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode

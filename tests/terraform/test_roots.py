@@ -63,7 +63,7 @@ OTHERWISE = {
     "snapshot_author_label_key": "owner", "keep_label": "keep",
     "snapshot_datetime_format": "%Y%m%d-%H%M%S", "schedule_period": "PT10M",
     "disk_rule_namespaces": '["kube-system","ops"]', "mirror_max_age": "PT6H",
-    "max_expire": "7", "orphans": "expire", "orphan_grace": "P7D", "log_level": "DEBUG",
+    "settle_after": "P30D", "orphans": "expire", "orphan_grace": "P7D", "log_level": "DEBUG",
     "heartbeat_url": "https://example.com/h", "ping_url": "https://example.com/p",
     "regions": '["eu-west-1","us-east-1"]', "projects": '["acme-data","acme-more"]',
     "gcloud_project": "acme-more", "storage_location": "eu", "guest_flush": "true",

@@ -54,7 +54,7 @@ run "function" {
       RULES_FROM                = "cluster"
       MIRROR_URL                = "s3://k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules.json.gz"
       MIRROR_MAX_AGE            = "P1D"
-      MAX_EXPIRE                = "5"
+      SETTLE_AFTER              = "P14D"
       ORPHANS                   = "keep"
       ORPHAN_GRACE              = "P30D"
       LOG_LEVEL                 = "INFO"

@@ -145,21 +145,21 @@ run "a_region_twice" {
   }
 }
 
-run "too_many_deletions" {
+run "a_settling_time_too_short" {
   command         = plan
-  expect_failures = [var.max_expire]
+  expect_failures = [var.settle_after]
 
   variables {
-    max_expire = 10001
+    settle_after = "PT12H"
   }
 }
 
-run "half_a_deletion" {
+run "a_settling_time_that_is_none" {
   command         = plan
-  expect_failures = [var.max_expire]
+  expect_failures = [var.settle_after]
 
   variables {
-    max_expire = 1.5
+    settle_after = "two weeks"
   }
 }
 

@@ -45,7 +45,7 @@ run "the_function" {
       MIRROR_URL                = "gs://shop-production-k8s-snapshots/k8s-snapshots/rules.json.gz"
       MIRROR_MAX_AGE            = "P1D"
       PASS_DEADLINE             = "PT8M"
-      MAX_EXPIRE                = "5"
+      SETTLE_AFTER              = "P14D"
       ORPHANS                   = "keep"
       ORPHAN_GRACE              = "P30D"
       LOG_LEVEL                 = "INFO"
@@ -163,7 +163,7 @@ run "it_is_watched" {
   assert {
     condition = keys(google_monitoring_alert_policy.this) == [
       "deletions-held", "disks-overdue", "mirror-in-use", "no-completed-pass", "passes-failing", "problems",
-      "snapshots-failed", "two-key-disagreement",
+      "rules-lost", "snapshots-failed", "two-key-disagreement",
     ]
     error_message = "one alert for each entry of the runbook"
   }

@@ -151,20 +151,20 @@ run "an_orphan_policy" {
   expect_failures = [var.orphans]
 }
 
-run "a_negative_number" {
+run "a_settling_time_too_short" {
   command = plan
   variables {
-    max_expire = -1
+    settle_after = "PT12H"
   }
-  expect_failures = [var.max_expire]
+  expect_failures = [var.settle_after]
 }
 
-run "too_large_a_number" {
+run "a_settling_time_that_is_none" {
   command = plan
   variables {
-    max_expire = 10001
+    settle_after = "two weeks"
   }
-  expect_failures = [var.max_expire]
+  expect_failures = [var.settle_after]
 }
 
 run "an_uppercase_key" {

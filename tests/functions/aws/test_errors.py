@@ -7,6 +7,7 @@ from botocore.parsers import ResponseParserError
 from functions.aws.errors import THROTTLED, classify, text_of
 from shared.errors import (
     DiskFailed,
+    DiskGone,
     NextPass,
     NotAllowed,
     ProviderError,
@@ -44,7 +45,7 @@ TABLE: dict[str, tuple[type[ProviderError], type[ProviderError]]] = {
     "PendingSnapshotLimitExceeded": (StopCreating, DiskFailed),
     "SnapshotLimitExceeded": (StopCreating, DiskFailed),
     "ResourceLimitExceeded": (StopCreating, DiskFailed),
-    "InvalidVolume.NotFound": (DiskFailed, DiskFailed),
+    "InvalidVolume.NotFound": (DiskGone, DiskFailed),
     "InvalidParameterValue": (DiskFailed, Refused),
     "TagLimitExceeded": (DiskFailed, DiskFailed),
     "InvalidSnapshot.InUse": (DiskFailed, Refused),

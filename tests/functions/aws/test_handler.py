@@ -202,15 +202,15 @@ def test_the_next_pass_has_nothing_to_do(world: World) -> None:
 
 
 def test_a_disk_that_fails_fails_no_pass(world: World) -> None:
-    """One deleted disk is in the report, the metrics and the log; the others are snapshotted."""
-    world.ec2.fault("CreateSnapshot", "InvalidVolume.NotFound", message="It is\n{gone}")
+    """One bad disk is in the report, the metrics and the log; the others are snapshotted."""
+    world.ec2.fault("CreateSnapshot", "InvalidParameter", message="It is\n{bad}")
 
     answered = invoke({})
 
     assert answered["outcome"] == "partial"
     assert (answered["summary"]["created"], answered["summary"]["failed"]) == (DUE - 1, 1)
     (failure,) = answered["failures"]
-    assert (failure["action"], failure["code"]) == ("create", "InvalidVolume.NotFound")
+    assert (failure["action"], failure["code"]) == ("create", "InvalidParameter")
     lines = world.lines()
     assert emf(lines)[0]["SnapshotsFailed"] == [1]
     assert [line["level"] for line in logs(lines) if "could not" in line["message"]] == ["ERROR"]
@@ -223,7 +223,7 @@ def test_a_disk_that_fails_fails_no_pass(world: World) -> None:
         ({"mode": "dry-run"}, "mode:"),
         ({"only": {"disk": []}}, "only:"),
         ({"only": {"disks": "vol-1"}}, "only.disks:"),
-        ({"allow_mass_expiry": True}, "allow_mass_expiry needs only"),
+        ({"release_holds": True}, "release_holds needs only"),
     ],
 )
 def test_a_bad_payload_is_refused_by_the_name_of_its_field(

@@ -36,7 +36,7 @@ from shared.planning.labels import AWS, Labels
 from shared.ports import Listing
 from shared.request import Request
 from tests.contract.cloud import MemoryRules, existing, order, rule, seed
-from tests.contract.passes import DAY, HOUR, PERIOD, counts, one_pass
+from tests.contract.passes import BRIDGE, DAY, HOUR, PERIOD, counts, one_pass
 from tests.contract.provider import ProviderContract
 from tests.emulators.ec2 import ALWAYS
 from tests.functions.aws.cloud import BACKUP, ELSEWHERE, PAGES, REGION, EC2Cloud
@@ -174,6 +174,7 @@ class TestPasses:
         """Skipped with their reasons, and the rest go (trap: ec2-expire-snapshots died on one)."""
         rules.add(disk)
         seed(cloud, disk, HOUR / 2)
+        seed(cloud, disk, BRIDGE)
         used, locked, managed, *rest = (seed(cloud, disk, (400 + n) * DAY) for n in range(6))
         cloud.ec2.in_use.add(used)
         cloud.ec2.locked.add(locked)
@@ -196,6 +197,7 @@ class TestPasses:
         rules.add(busy, aged, due, fine)
         seed(cloud, busy, HOUR / 4, "pending")
         seed(cloud, aged, HOUR / 2)
+        seed(cloud, aged, BRIDGE)
         old = seed(cloud, aged, 400 * DAY)
         cloud.ec2.pending_limit = 1
         report = one_pass(cloud, rules)

@@ -105,10 +105,11 @@ def world(running: World) -> World:
     # Names of their own, since tests of one second share it in their snapshots' names.
     kube.add(volume(name, spec=spec, zones=(), claimed_by=("shop", name)))
     kube.add(claim(name, volume=name, deltas="PT1H P1D"))
-    labels = Labels(GOOGLE, cluster="demo").for_snapshot("x", [rule(disk)])
-    for hours in (2, 9_000, 9_001):
+    ours, rules = Labels(GOOGLE, cluster="demo"), [rule(disk)]
+    labels, text = ours.for_snapshot("x", rules), ours.description("x", rules)
+    for hours in (2, 480, 9_000, 9_001):
         started = datetime.now(UTC) - timedelta(hours=hours)
-        gce.add_snapshot(PROJECT, disk.name, started=started, labels=labels)
+        gce.add_snapshot(PROJECT, disk.name, started=started, labels=labels, description=text)
     gce.calls.clear()
     running.lines()
     return running
@@ -151,7 +152,7 @@ def test_cloud_schedulers_octets_are_json(world: World) -> None:
         (b'{"mode": "dry-run"}', "mode:"),
         (b'{"dry_run": true}', "unknown field `dry_run`"),
         (b'{"only": {"disk": []}}', "only:"),
-        (b'{"allow_mass_expiry": true}', "allow_mass_expiry needs only"),
+        (b'{"release_holds": true}', "release_holds needs only"),
     ],
 )
 def test_a_bad_request_says_what_was_wrong(world: World, body: bytes, said: str) -> None:

@@ -15,10 +15,9 @@ from shared.errors import (
     StopCreating,
     Unanswered,
 )
-from shared.model import Disk, Snapshot
-from shared.ports import OperationState
+from shared.model import Disk, OperationState, Snapshot
 from tests.contract.cloud import DELTAS, MemoryRules, existing, order, rule, seed
-from tests.contract.passes import DAY, HOUR, PERIOD, counts, one_pass
+from tests.contract.passes import BRIDGE, DAY, HOUR, PERIOD, counts, one_pass
 from tests.contract.provider import ProviderContract, listed
 from tests.emulators.gce import ALWAYS
 from tests.functions.gcp.cloud import (
@@ -62,7 +61,7 @@ class TestCreating:
         (record,) = cloud.gce.snapshots(PROJECT)
         assert record.labels == {
             "created-by": "k8s-snapshots",
-            "k8s-snapshots-cluster": "projects-p-locations-europe-west1-clusters-demo",
+            "k8s-snapshots-cluster": "projects-p-locations-europe-west1-clusters-demo-c9ea55da",
             "k8s-snapshots-namespace": "shop",
             "k8s-snapshots-claim": labels["k8s-snapshots-claim"],
             "k8s-snapshots-volume": "pvc-0c1d",
@@ -302,6 +301,7 @@ class TestInFlight:
         aged = cloud.add_disk(PROJECT)
         rules.add(aged, *(cloud.add_disk(PROJECT) for _ in range(5)))
         old = [seed(cloud, aged, (400 + n) * DAY) for n in range(2)]
+        seed(cloud, aged, BRIDGE)
         seed(cloud, aged, HOUR / 2)
         report = one_pass(cloud, rules)
         assert report.summary.created == 5
@@ -369,6 +369,7 @@ class TestPasses:
         rules.add(*(cloud.add_disk(PROJECT) for _ in range(12)))
         aged = cloud.add_disk(PROJECT)
         rules.add(aged)
+        seed(cloud, aged, BRIDGE)
         for n in range(8):
             seed(cloud, aged, (400 + n) * DAY)
         seed(cloud, aged, HOUR / 2)
@@ -380,6 +381,7 @@ class TestPasses:
         aged, fine = cloud.add_disk(PROJECT), cloud.add_disk(ELSEWHERE)
         rules.add(aged, fine, *(cloud.add_disk(PROJECT) for _ in range(20)))
         seed(cloud, aged, HOUR / 2)
+        seed(cloud, aged, BRIDGE)
         old = seed(cloud, aged, 400 * DAY)
         cloud.trouble("create", "full", scope=PROJECT)
         report = one_pass(cloud, rules)
@@ -389,7 +391,7 @@ class TestPasses:
         assert report.summary.failed + report.summary.deferred == 20
         assert report.summary.deferred > 0
 
-    def test_the_hold_for_mistakes_reads_the_description(
+    def test_the_hold_until_settled_reads_the_description(
         self, cloud: GCECloud, disk: Disk, rules: MemoryRules
     ) -> None:
         """Labels hold no exact deltas here: those of the description keep what a typo drops."""
@@ -397,7 +399,7 @@ class TestPasses:
             seed(cloud, disk, n * HOUR + HOUR / 2)
         rules.add(disk, deltas="PT1H PT2H")
         report = one_pass(cloud, rules)
-        assert {hold.cause for hold in report.holds} == {"mass-expiry"}
+        assert {hold.cause for hold in report.holds} == {"unsettled"}
         assert report.summary.deleted == 0
         assert report.summary.held > 5
 

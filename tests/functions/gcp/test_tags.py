@@ -13,7 +13,7 @@ from shared.errors import DiskFailed, NotAllowed, ProviderError, Refused, Settin
 from shared.model import Disk, Snapshot
 from shared.planning.adopt import adoptions, new_labels
 from tests.contract.cloud import MemoryRules, existing, order, rule, seed
-from tests.contract.passes import DAY, HOUR, PERIOD, one_pass
+from tests.contract.passes import BRIDGE, DAY, HOUR, PERIOD, one_pass
 from tests.emulators.canned import Canned, Reply
 from tests.emulators.gce import ALWAYS
 from tests.functions.gcp.cloud import ELSEWHERE, PROJECT, GCECloud
@@ -51,6 +51,7 @@ class TestPasses:
         disk = cloud.add_disk(PROJECT)
         rules.add(disk)
         old = [seed(cloud, disk, (400 + n) * DAY) for n in range(2)]
+        seed(cloud, disk, BRIDGE)
         seed(cloud, disk, HOUR / 2)
         report = one_pass(cloud, rules)
         assert report.summary.failed == 0

@@ -103,3 +103,12 @@ def test_the_secrets_contents_are_not_its_name(text: str) -> None:
         load(Settings, {SECRET: text})
     assert "s3cr3t" not in str(caught.value)
     assert "KUBE_CONFIG_SECRET=(not shown) cannot be used: the name of a sec" in str(caught.value)
+
+
+def test_an_arn_gives_its_last_part(tmp_path: Path) -> None:
+    """`aws eks update-kubeconfig` names clusters by their ARN, which no label needs."""
+    arn = "arn:aws:eks:eu-west-1:123456789012:cluster/production"
+    with Kube() as kube:
+        path = kube.kubeconfig(tmp_path / "config", arn)
+    settings = load(Settings, {FILE: str(path)})
+    assert "production" == find(settings, None, None, lambda _: str, lambda _: Way(str))[1]

@@ -5,11 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.bucket.lease import Leases
-from shared.bucket.records import WATCHED, settle
 from shared.errors import BucketError, Conflict
-from shared.planning.actions import Began
+from shared.planning.actions import Attempt
 from tests.clock import NOON
-from tests.shared.builders import DAY, HOUR, disk, snapshot
+from tests.shared.builders import HOUR
 from tests.shared.fake_bucket import STATE, FakeBucket, Trouble
 
 SCOPE = "eu-west-1"
@@ -20,8 +19,8 @@ def leases(bucket: FakeBucket, holder: str) -> Leases:
     return Leases(bucket, "demo/rules", holder)
 
 
-def began(age: timedelta = timedelta(0), **more: object) -> Began:
-    return Began(at=NOON - age, interval=HOUR, **more)  # type: ignore[arg-type]
+def attempt(age: timedelta = timedelta(0), **more: object) -> Attempt:
+    return Attempt(at=NOON - age, spacing=HOUR, **more)  # type: ignore[arg-type]
 
 
 def test_one_pass_holds_a_scope() -> None:
@@ -68,12 +67,12 @@ def test_a_pass_that_was_overtaken_notices_before_it_creates() -> None:
     quick = leases(bucket, "quick").take(SCOPE, 600)
     assert slow
     assert quick
-    quick.record({"vol-b": began()})
+    quick.record({"vol-b": attempt()}, 600)
     with pytest.raises(Conflict):
-        slow.record({"vol-a": began()})
+        slow.record({"vol-a": attempt()}, 600)
     with pytest.raises(Conflict):
         slow.release({})
-    assert {"vol-b": began()} == leases(bucket, "c").peek(SCOPE)
+    assert {"vol-b": attempt()} == leases(bucket, "c").peek(SCOPE)
 
 
 def test_what_is_recorded_is_found_by_the_next() -> None:
@@ -81,11 +80,11 @@ def test_what_is_recorded_is_found_by_the_next() -> None:
     bucket = FakeBucket()
     lease = leases(bucket, "a").take(SCOPE, 600)
     assert lease
-    lease.record({"vol-a": began(snapshot="snap-1")})
+    lease.record({"vol-a": attempt(snapshot="snap-1")}, 600)
     bucket.clock.sleep(600)
     lease = leases(bucket, "b").take(SCOPE, 600)
     assert lease
-    assert {"vol-a": began(snapshot="snap-1")} == lease.began
+    assert {"vol-a": attempt(snapshot="snap-1")} == lease.attempts
 
 
 @pytest.mark.parametrize("trouble", ["after", "repeated"])
@@ -95,8 +94,8 @@ def test_a_write_that_took_effect_is_taken_for_one(trouble: Trouble) -> None:
     bucket.trouble = lambda call, name: trouble if call == "put" else ""
     lease = leases(bucket, "a").take(SCOPE, 600)
     assert lease
-    lease.record({"vol-a": began()})
-    lease.release({"vol-a": began()})
+    lease.record({"vol-a": attempt()}, 600)
+    lease.release({"vol-a": attempt()})
     bucket.trouble = lambda call, name: ""
     assert leases(bucket, "b").take(SCOPE, 600)
 
@@ -121,43 +120,30 @@ def test_what_is_not_ours_is_not_overwritten(data: bytes) -> None:
     assert bucket.objects[STATE][0] == data
 
 
-class TestSettle:
-    def test_forgets_what_is_over(self) -> None:
-        """A record without an answer stands for its interval, and no longer."""
-        records = {"old": began(HOUR), "new": began(HOUR - MINUTE)}
-        assert ({"new": records["new"]}, 0) == settle(records, [], NOON)
+def test_a_write_does_not_lengthen_a_lease() -> None:
+    """It runs from the object's last write, so that each write says what is left of it."""
+    bucket = FakeBucket()
+    lease = leases(bucket, "dead").take(SCOPE, 600)
+    assert lease
+    bucket.clock.sleep(500)
+    lease.record({}, 100)
+    bucket.clock.sleep(99)
+    assert leases(bucket, "b").take(SCOPE, 600) is None
+    bucket.clock.sleep(1)
+    assert leases(bucket, "b").take(SCOPE, 600)
 
-    def test_counts_what_completed_once(self) -> None:
-        """The first time that a listing shows it completed."""
-        records = {"vol-a": began(snapshot="snap-1")}
-        listed = [snapshot("snap-1", NOON)]
-        left, completed = settle(records, listed, NOON)
-        assert (1, True) == (completed, left["vol-a"].seen)
-        assert 0 == settle(left, listed, NOON)[1]
 
-    @pytest.mark.parametrize("state", ["pending", "failed"])
-    def test_counts_no_other_state(self, state: str) -> None:
-        """A failed snapshot is seen, and is nothing to be told."""
-        records = {"vol-a": began(snapshot="snap-1")}
-        listed = [snapshot("snap-1", NOON, state=state)]  # type: ignore[arg-type]
-        left, completed = settle(records, listed, NOON)
-        assert (0, state == "failed") == (completed, left["vol-a"].seen)
+def test_a_lease_longer_than_any_pass_is_nobodys() -> None:
+    """A state object that says so was not written by a pass."""
+    bucket = FakeBucket()
+    assert leases(bucket, "a").take(SCOPE, 3601)
+    assert leases(bucket, "b").take(SCOPE, 600)
 
-    def test_watches_a_slow_one_for_a_week(self) -> None:
-        """A snapshot may take longer than its interval, and is told of then."""
-        records = {"vol-a": began(2 * DAY, snapshot="snap-1")}
-        assert records == settle(records, [], NOON)[0]
-        assert ({}, 1) == settle(records, [snapshot("snap-1", NOON)], NOON)
-        gone = {"vol-a": began(WATCHED, snapshot="snap-1")}
-        assert ({}, 0) == settle(gone, [], NOON)
 
-    def test_does_not_grow_without_bound(self) -> None:
-        """Of a thousand disks over months a record each is left at most."""
-        records: dict[str, Began] = {}
-        for hour in range(24 * 60):
-            now = NOON + hour * HOUR
-            name = f"vol-{hour % 1000}"
-            records[name] = Began(at=now, interval=HOUR, snapshot=f"snap-{hour}")
-            listed = [snapshot(f"snap-{hour}", now, disk=disk(name))]
-            records, _ = settle(records, listed, now)
-        assert 1 >= len(records)
+def test_fields_of_a_later_version_are_ignored() -> None:
+    """So that a version can be rolled back without anybody touching the bucket."""
+    bucket = FakeBucket()
+    data = b'{"kind": "k8s-snapshots-state", "new": {"x": 1}, "attempts": {"vol-a": {"at": '
+    data += b'"2026-06-15T11:50:00Z", "spacing": "PT58M", "later": true}}}'
+    bucket.put(STATE, data, None)
+    assert ["vol-a"] == [*leases(bucket, "a").peek(SCOPE)]

@@ -134,14 +134,16 @@ class TestAsAProcess:
 
     def test_reconciles(self, machine: Machine) -> None:
         """A pass in which one disk failed has done the others, and ends with status 1."""
-        machine.ec2.fault("CreateSnapshot", "InvalidVolume.NotFound")
+        machine.ec2.fault("CreateSnapshot", "InvalidParameter")
 
         done = machine.run("reconcile", LOG_LEVEL="ERROR")
 
         assert done.status == 1
         assert f"{DUE - 1} created; {EXPIRED} deleted" in done.out
         assert "1 failed" in done.out
-        assert re.fullmatch(r"could not create a snapshot of aws:\S+: InvalidVolume.*\n", done.err)
+        assert re.fullmatch(
+            r"could not create a snapshot of aws:\S+: InvalidParameter.*\n", done.err
+        )
         assert changes(machine.ec2) == DUE + EXPIRED
 
     def test_refuses_wrong_settings(self, machine: Machine) -> None:
@@ -253,10 +255,10 @@ def test_refuses_a_selection_of_nothing(run: Run, world: World, only: str) -> No
 
 
 def test_mass_expiry_needs_a_selection(run: Run, world: World) -> None:
-    """--allow-mass-expiry is said of some disks, never of all."""
-    done = run("reconcile", "--allow-mass-expiry")
+    """--release-holds is said of some disks, never of all."""
+    done = run("reconcile", "--release-holds")
     assert done.status == 2
-    assert "allow_mass_expiry needs only" in done.err
+    assert "release_holds needs only" in done.err
     assert world.cloud.calls == []
 
 
@@ -266,7 +268,7 @@ def test_mass_expiry_lets_go_of_what_is_held(run: Run, world: World) -> None:
     world.cloud.snapshots = {snapshot.id: snapshot for snapshot in tightened}
 
     held = report(run("reconcile", "--json"))["summary"]
-    allowed = run("reconcile", "--json", "--allow-mass-expiry", "--only", f"disks={DISK.name}")
+    allowed = run("reconcile", "--json", "--release-holds", "--only", f"disks={DISK.name}")
 
     assert (held["deleted"], held["held"]) == (0, 12)
     assert report(allowed)["summary"]["deleted"] == 12
@@ -302,7 +304,7 @@ def test_help_names_every_command_and_option(run: Run) -> None:
         assert "--rules FILE" in text
         assert "--json" in text
         assert ("--only KEY=VALUE[,VALUE]" in text) == (command != "check")
-        assert ("--allow-mass-expiry" in text) == (command != "check")
+        assert ("--release-holds" in text) == (command != "check")
     text = run("plan", "--help").out
     assert all(key in text for key in Only.__struct_fields__)
 
@@ -571,5 +573,5 @@ class TestByHand:
     def test_explains_what_is_wrong_too(self, machine: Machine) -> None:
         """Its problems, and that a selection names nothing."""
         assert "shop/uploads" in machine.run("explain", "--only", "namespaces=shop").out
-        assert "selects no disk" in machine.run("explain", "--only", "namespaces=nope").out
+        assert "selects nothing" in machine.run("explain", "--only", "namespaces=nope").out
         assert "names no disk" in machine.run("adopt", "--only", "namespaces=nope").err

@@ -135,9 +135,8 @@ def test_what_went_wrong_has_tables_of_its_own() -> None:
     assert len([row for row in rows(text, "Held") if row[0]]) == PER_DISK + 1
     assert rows(text, "Waiting")[0][0] == f"aws:us-east-1/{DISK.name}"
     assert rows(text, "Incomplete listings") == [["us-east-1", "RequestLimitExceeded"]]
-    assert columns(text, "Problems") == ["", "Object", "Field", "Value", "What is wrong"]
-    assert rows(text, "Problems")[0][:4] == [
-        "error",
+    assert columns(text, "Problems") == ["Object", "Field", "Value", "What is wrong"]
+    assert rows(text, "Problems")[0][:3] == [
         "SnapshotRule shop/typo",
         "spec.deltas",
         "PT1H P1O",
@@ -212,14 +211,13 @@ def test_times_are_of_the_zone_asked_for(zone: str, time: str) -> None:
     assert rows(text, "Disks")[0][2] == time
 
 
-def test_an_empty_estate_is_said_in_two_lines() -> None:
-    """Without a rule there is no table, only what was found: nothing."""
+def test_an_empty_estate_is_told_what_to_do() -> None:
+    """Without a rule there is one note, which says how to write one."""
     text = printed(outcome(FakeCluster(), FakeCloud()))
 
-    assert text.splitlines() == [
-        "Plan of cluster demo on aws, 2026-06-15 12:00 UTC, rules from a test",
-        "0 rules on 0 disks; would be 0 created; would be 0 deleted; 0 kept. Nothing was changed.",
-    ]
+    assert rows(text, "Notes")[0][0] == "Rules cluster"
+    assert "annotate a claim" in text
+    assert "0 rules on 0 disks; would be 0 created; would be 0 deleted; 0 kept; 1 note." in text
 
 
 def test_a_disk_says_when_it_is_due() -> None:

@@ -20,13 +20,13 @@ from shared.errors import (
     Unanswered,
     UnknownDisk,
 )
-from shared.model import Disk, Snapshot
+from shared.model import Disk, OperationState, Snapshot
 from shared.objects import PersistentVolume
 from shared.passes.apply import FOR_DELETIONS, apply
 from shared.passes.deadline import Deadline
 from shared.planning.actions import Create, Delete, Plan
 from shared.planning.labels import AWS, Encoding
-from shared.ports import Check, Listing, OperationState, Provider, Volumes
+from shared.ports import Check, Listing, Provider, Volumes
 from shared.reports.applied import Applied, foresee
 from tests.clock import NOON, VirtualClock
 from tests.shared.builders import DAY, disk, snapshot

@@ -22,7 +22,7 @@ from tests.shared.builders import DAY, HOUR, hourly
 from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, storage_in
 from tests.shared.fake_cloud import FakeCloud, FakeCluster
 from tests.shared.objects_builders import decode, volume
-from tests.shared.passes.test_run import World
+from tests.shared.passes.test_run import DELTAS, World
 
 MINUTE = timedelta(minutes=1)
 READ = "demo/rules/read.json"
@@ -31,7 +31,7 @@ READ = "demo/rules/read.json"
 def world(disks: int = 4) -> World:
     """Make a world whose first disk has something to delete, after a first pass."""
     made = World(disks)
-    old = hourly(4, NOON - 90 * DAY, DAY, disk=made.disks[0])
+    old = hourly(4, NOON - 90 * DAY, DAY, disk=made.disks[0], deltas=DELTAS)
     made.cloud.snapshots = {s.id: s for s in old}
     return made
 
@@ -44,7 +44,7 @@ def settle(made: World) -> None:
     """Let what was begun complete, and become due again with something to delete."""
     made.complete()
     made.clock.advance(2 * HOUR)
-    old = hourly(2, made.clock.now() - 90 * DAY, DAY, disk=made.disks[0])
+    old = hourly(3, made.clock.now() - 190 * DAY, 2 * DAY, disk=made.disks[0], deltas=DELTAS)
     made.cloud.snapshots |= {s.id: s for s in old}
 
 
@@ -336,8 +336,8 @@ def test_another_clouds_bucket_is_refused(build: Any, url: str, would_do: str) -
         ({"MIRROR_URL": "file://relative.json"}, "file:///path/name.json"),
         ({"MIRROR_MAX_AGE": "PT1M"}, "PT10M to P31D would do"),
         ({"PASS_DEADLINE": "PT2H"}, "PT1M to PT55M would do"),
-        ({"MAX_EXPIRE": "-1"}, "a number from 0 to 10000 would do"),
-        ({"MAX_EXPIRE": "many"}, "a number from 0 to 10000 would do"),
+        ({"SETTLE_AFTER": "PT23H"}, "P1D to P3650D would do"),
+        ({"SETTLE_AFTER": "many"}, "ISO 8601"),
         ({"ORPHANS": "delete"}, "keep or expire would do"),
         ({"ORPHAN_GRACE": "a month"}, "ISO 8601"),
     ],
@@ -355,12 +355,13 @@ def test_settings_are_read() -> None:
         "MIRROR_URL": "s3://bucket/demo/rules.json.gz",
         "MIRROR_MAX_AGE": "PT1H",
         "PASS_DEADLINE": "PT5M",
-        "MAX_EXPIRE": "50",
+        "SETTLE_AFTER": "P30D",
         "ORPHANS": "EXPIRE",
         "ORPHAN_GRACE": "PT0S",
     }
     found = load(Settings, environ)
-    assert ("mirror", "expire", 50) == (found.rules_from, found.orphans, found.max_expire)
+    assert ("mirror", "expire") == (found.rules_from, found.orphans)
+    assert timedelta(days=30) == found.settle_after
     assert (HOUR, 5 * MINUTE) == (found.mirror_max_age, found.pass_deadline)
     assert timedelta(0) == found.orphan_grace
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Snapshot, State
-from shared.planning.actions import Began
+from shared.planning.actions import Attempt
 from shared.planning.due import Due, is_due
 from shared.retention.deltas import parse
 from shared.text import words
@@ -229,24 +229,51 @@ def test_prints_time_spans_in_their_largest_units(span: timedelta, said: str) ->
     ("age", "more", "shown", "begins"),
     [
         (20 * MINUTE, {"snapshot": "snap-1"}, None, False),
-        (5 * HOUR, {"snapshot": "snap-1"}, None, False),
-        (6 * HOUR, {"snapshot": "snap-1"}, None, True),
+        (59 * MINUTE, {"snapshot": "snap-1"}, None, False),
+        (60 * MINUTE, {"snapshot": "snap-1"}, None, True),  # whatever the interval
         (20 * MINUTE, {"snapshot": "snap-1"}, "failed", True),
+        (20 * MINUTE, {"snapshot": "snap-1", "ended": True}, None, True),
         (20 * MINUTE, {}, None, False),
         (20 * MINUTE, {}, "failed", False),  # perhaps another's, while ours does not show yet
         (59 * MINUTE, {}, None, False),
         (60 * MINUTE, {}, None, True),
-        (60 * MINUTE, {"tries": 2}, None, False),
-        (6 * HOUR, {"tries": 2}, None, True),
+        (59 * MINUTE, {"failures": 2}, None, False),
+        (60 * MINUTE, {"failures": 2}, None, True),
     ],
 )
 def test_waits_for_what_was_begun_and_does_not_show(
     age: timedelta, more: dict[str, Any], shown: State | None, begins: bool
 ) -> None:
-    """Answered: for the interval. Never answered: as long as a listing lags, then once more."""
-    began = Began(at=NOW - age, interval=6 * HOUR, **more)
+    """Answered or not: for an hour at most, however often it failed before."""
+    attempt = Attempt(at=NOW - age, spacing=6 * HOUR, **more)
     history = [aged(7 * HOUR, number=2)] + ([aged(age, shown)] if shown else [])
-    found = is_due(history, [parse("PT6H P1D")], NOW, PERIOD, began)
+    found = is_due(history, [parse("PT6H P1D")], NOW, PERIOD, attempt)
     assert found.due
     assert begins == (found.wait is None)
     assert begins or (found.wait and found.wait[0] == "recorded")
+
+
+@pytest.mark.parametrize(
+    ("deltas", "age", "waits"),
+    [
+        ("PT1H P1D", 59, True),
+        ("PT1H P1D", 60, False),
+        ("P30D P360D", 59, True),
+        ("P30D P360D", 60, False),  # a monthly backup is not missed for a month
+        ("PT20M P1D", 19, True),
+        ("PT20M P1D", 20, False),
+    ],
+)
+def test_after_three_failures_it_is_tried_once_an_hour(deltas: str, age: int, waits: bool) -> None:
+    """Or once per interval, where that is shorter; the reason says what failed."""
+    attempt = Attempt(at=NOW - age * MINUTE, spacing=HOUR, ended=True, failures=3, reason="full")
+    found = is_due([], [parse(deltas)], NOW, PERIOD, attempt)
+    assert (3, "full") == (found.failures, found.failing)
+    assert waits == (found.wait is not None and found.wait[0] == "failing")
+    assert not waits or (found.wait and "full" in found.wait[1])
+
+
+def test_a_disk_that_is_gone_is_not_late() -> None:
+    """It is its rule's problem, and nobody's alarm that a snapshot is missing."""
+    attempt = Attempt(at=NOW - DAY, spacing=HOUR, ended=True, failures=9, gone=True)
+    assert not is_due([aged(2 * DAY)], [parse("PT1H P1D")], NOW, PERIOD, attempt).late

@@ -12,8 +12,8 @@ from tarsnapper.expire import expire as tarsnapper
 
 from shared.model import Snapshot, State
 from shared.planning.actions import HoldCause
-from shared.planning.expiry import Expiry, expire, parse_borne
-from shared.planning.labels import CLUSTER, KEEP
+from shared.planning.expiry import Expiry, expire
+from shared.planning.labels import CLUSTER, KEEP, read_deltas
 from shared.planning.policy import CLOCK_SKEW, Policy
 from shared.retention.deltas import Deltas, parse
 from shared.retention.kernel import CONFIRM_LIMIT, retain
@@ -23,7 +23,7 @@ from tests.shared.objects_builders import POLICY
 MINUTE = timedelta(minutes=1)
 RULE = "PT1H P1D P30D"
 OTHERS = OURS | {CLUSTER: "another"}
-ALLOWING = Policy(labels=POLICY.labels, allow_mass_expiry=True)
+RELEASING = Policy(labels=POLICY.labels, release_holds=True)
 BOTH = ("PT1H P1D", "PT6H P30D")
 DAEMONS = {"created-by": "k8s-snapshots"}
 
@@ -34,7 +34,8 @@ def decide(
     policy: Policy = POLICY,
     blocked: tuple[HoldCause, str] | None = None,
 ) -> Expiry:
-    return expire(history, [parse(text) for text in rules or (RULE,)], NOW, policy, blocked)
+    lists = [parse(text) for text in rules or (RULE,)]
+    return expire(history, lists, NOW, policy, blocked)
 
 
 def gone(expiry: Expiry) -> list[str]:
@@ -70,9 +71,9 @@ def test_deletes_nothing_of_an_empty_history() -> None:
 def test_says_why_each_goes() -> None:
     """The reason tells how old it is and which generation has no room for it."""
     history = [
-        snapshot("a", NOW - 40 * DAY),
+        snapshot("a", NOW - 40 * DAY, deltas=RULE),
         snapshot("b", NOW - 30 * DAY),
-        snapshot("c", NOW - 29 * DAY - 20 * MINUTE),
+        snapshot("c", NOW - 29 * DAY - 20 * MINUTE, deltas=RULE),
         snapshot("d", NOW - 29 * DAY),
         snapshot("e", NOW),
     ]
@@ -127,13 +128,14 @@ def test_keeps_what_bears_the_keep_label(keep: str) -> None:
 def test_deletes_what_the_keep_label_no_longer_forbids(keep: str) -> None:
     """`false` and a date that has passed do not."""
     old = snapshot("old", NOW - 90 * DAY, labels=OURS | {KEEP: keep})
-    assert ["old"] == gone(decide([old, *hourly(3, NOW)]))
+    assert ["old"] == gone(decide([old, *hourly(3, NOW)], policy=RELEASING))
 
 
 def test_obeys_the_configured_keep_label_only() -> None:
     """`KEEP_LABEL` renames the label that forbids."""
     labels = POLICY.labels
-    renamed = Policy(labels=type(labels)(labels.encoding, cluster="demo", keep_key="retain"))
+    keeping = type(labels)(labels.encoding, cluster="demo", keep_key="retain")
+    renamed = Policy(labels=keeping, release_holds=True)
     history = [
         snapshot("a", NOW - 91 * DAY, labels=OURS | {KEEP: "true"}),
         snapshot("b", NOW - 90 * DAY, labels=OURS | {"retain": "true"}),
@@ -152,7 +154,7 @@ def test_leaves_another_clusters_snapshots_alone() -> None:
 def test_counts_the_daemons_snapshots() -> None:
     """A snapshot without a cluster label on a disk with a rule is history like any other."""
     history = [snapshot("old", NOW - 90 * DAY, labels=DAEMONS), *hourly(3, NOW, labels=DAEMONS)]
-    assert ["old"] == gone(decide(history))
+    assert ["old"] == gone(decide(history, policy=RELEASING))
 
 
 # Time
@@ -169,7 +171,8 @@ def test_keeps_what_is_dated_in_the_future() -> None:
 
 def test_takes_what_is_dated_slightly_ahead_for_one_of_now() -> None:
     """Clocks differ: up to ten minutes ahead it is the newest like any other."""
-    expiry = decide([snapshot("old", NOW - 90 * DAY), snapshot("new", NOW + CLOCK_SKEW)])
+    history = [snapshot("old", NOW - 90 * DAY), snapshot("new", NOW + CLOCK_SKEW)]
+    expiry = decide(history, policy=RELEASING)
     assert (["old"], 1) == (gone(expiry), expiry.kept["newest"])
 
 
@@ -181,84 +184,7 @@ def test_never_deletes_the_newest_of_two_dated_slightly_ahead(order: tuple[str, 
     assert newest not in gone(decide(history, "PT1H P1D"))
 
 
-# The hold for mistakes
-
-LONGER = "PT1H P7D"
-
-
-def test_holds_more_than_five_that_their_own_deltas_would_keep() -> None:
-    """A tightened rule deletes nothing much until somebody says so (Gemini's trap)."""
-    history = hourly(31, NOW, deltas=LONGER)
-    expiry = decide(history, "PT1H P1D")
-    assert ([], ids(history[:6])) == (gone(expiry), held(expiry))
-    assert {"mass-expiry"} == {hold.cause for hold in expiry.holds}
-    assert "would keep 6 of this disk" in expiry.holds[0].reason
-
-
-def test_lets_five_go_that_their_own_deltas_would_keep() -> None:
-    """A few at the edge of a tightened rule are no catastrophe."""
-    history = hourly(30, NOW, deltas=LONGER)
-    assert ids(history[:5]) == gone(decide(history, "PT1H P1D"))
-
-
-def test_lets_many_go_where_that_is_said() -> None:
-    """`allow_mass_expiry` lets go of what the hold for mistakes holds."""
-    history = hourly(60, NOW, deltas=LONGER)
-    assert ids(history[:35]) == gone(decide(history, "PT1H P1D", policy=ALLOWING))
-
-
-def test_does_not_hold_a_catch_up() -> None:
-    """After an outage of deletions all goes that its own deltas let go."""
-    history = hourly(10 * 24, NOW, deltas=RULE)
-    expiry = decide(history)
-    assert ([], 206) == (held(expiry), len(gone(expiry)))
-
-
-def test_lets_go_what_own_deltas_let_go_beside_what_is_held() -> None:
-    """A hold for mistakes holds just what the mistake concerns."""
-    history = hourly(31, NOW, deltas=LONGER)
-    ancient = hourly(8, NOW - 60 * DAY, deltas=LONGER)
-    expiry = decide([*ancient, *history], "PT1H P1D")
-    assert (ids(ancient), ids(history[:6])) == (gone(expiry), held(expiry))
-
-
-def test_holds_what_any_list_of_a_union_would_keep() -> None:
-    """A snapshot made under two rules is judged by both; one of them vanished."""
-    history = hourly(60, NOW, deltas=f"PT1H P1D / {LONGER}")
-    expiry = decide(history, "PT1H P1D")
-    assert ([], 35) == (gone(expiry), len(held(expiry)))
-
-
-def test_holds_nothing_where_the_rules_are_those_of_the_snapshots() -> None:
-    """Several lists, in whatever order they stand on the snapshot, are the rules of today."""
-    history = hourly(60, NOW, deltas="P1D P30D / PT1H P1D")
-    expiry = decide(history, "PT1H P1D", "P1D P30D")
-    assert ([], 60) == (held(expiry), accounted(expiry))
-    assert len(gone(expiry)) > 5
-
-
-@pytest.mark.parametrize("deltas", ["", "typo", "PT1H P1"])
-@pytest.mark.parametrize(
-    ("number", "holds"), [(30, 0), (31, 0), (49, 0), (50, 0), (51, 26), (100, 75)]
-)
-def test_holds_most_of_what_bears_no_deltas(deltas: str, number: int, holds: int) -> None:
-    """Without readable deltas more than five and more than half are held."""
-    expiry = decide(hourly(number, NOW, deltas=deltas), "PT1H P1D")
-    assert holds == len(held(expiry))
-    assert max(0, number - 25) == holds + len(gone(expiry))
-
-
-def test_holds_five_of_six_silent_ones_not() -> None:
-    """Up to five go, be they more than half."""
-    history = [snapshot(f"s{n}", NOW - (60 + n) * DAY) for n in range(5)]
-    assert 5 == len(gone(decide([*history, snapshot("new", NOW)])))
-
-
-def test_adds_up_no_kinds_of_mistakes() -> None:
-    """Five that bear deltas and five that bear none are within the limit of each."""
-    made = hourly(30, NOW, deltas=LONGER)
-    silent = [snapshot(f"silent-{n}", NOW - (50 + n) * DAY) for n in range(5)]
-    assert 10 == len(gone(decide([*silent, *made], "PT1H P1D")))
+# Holds
 
 
 @pytest.mark.parametrize(
@@ -275,7 +201,7 @@ def test_adds_up_no_kinds_of_mistakes() -> None:
 )
 def test_reads_the_deltas_that_a_snapshot_bears(text: str, lists: list[str]) -> None:
     """All lists of a union are read; one that cannot be leaves none."""
-    assert lists == [deltas.text for deltas in parse_borne(text)]
+    assert lists == [deltas.text for deltas in read_deltas(text)]
 
 
 # Holds of everything
@@ -292,9 +218,9 @@ def test_holds_everything_where_blocked(cause: HoldCause) -> None:
     assert f"because (would go: {free.deletes[0].reason})" == blocked.holds[0].reason
 
 
-def test_blocks_even_what_mass_expiry_allows() -> None:
-    """`allow_mass_expiry` lets go of no other hold."""
-    expiry = decide(hourly(49, NOW), policy=ALLOWING, blocked=("rule-problem", "because"))
+def test_blocks_even_what_is_released() -> None:
+    """`release_holds` lets go of no other hold."""
+    expiry = decide(hourly(49, NOW), policy=RELEASING, blocked=("rule-problem", "because"))
     assert [] == gone(expiry)
 
 
@@ -308,7 +234,7 @@ def test_holds_everything_where_tarsnapper_disagrees(
     # Kernel and tarsnapper agree on every history that is known, so that a disagreement can be
     # provoked in no other way.
     monkeypatch.setattr("shared.planning.expiry.confirm", lambda *_: set(ids(history[answer])))
-    expiry = decide(history, policy=ALLOWING if allow else POLICY)
+    expiry = decide(history, policy=RELEASING if allow else POLICY)
     assert ([], ids(history[1:24])) == (gone(expiry), held(expiry))
     assert {"two-key"} == {hold.cause for hold in expiry.holds}
 
@@ -330,7 +256,7 @@ def cost(history: Sequence[Snapshot], deltas: str) -> int:
 def test_says_what_tarsnapper_was_not_asked_about() -> None:
     """Beyond about a second of tarsnapper's time the kernel stands alone, and says so."""
     history = hourly(300, NOW)
-    found = [decide(history, text, policy=ALLOWING) for text in ("PT1M P6D", "PT1H P6D")]
+    found = [decide(history, text, policy=RELEASING) for text in ("PT1M P6D", "PT1H P6D")]
     assert cost(history, "PT1M P6D") > CONFIRM_LIMIT > cost(history, "PT1H P6D")
     assert [{True}, {False}] == [{d.unconfirmed for d in expiry.deletes} for expiry in found]
 
@@ -341,7 +267,7 @@ def test_spends_no_more_on_many_rules_than_on_one() -> None:
     lists = ["PT5M P3D", "PT1M P4D", "PT1M PT94H", "PT1M PT95H"]
     costs = [cost(history, text) for text in lists]
     assert max(costs) < CONFIRM_LIMIT < sum(costs)
-    expiry = decide(history, *lists, policy=ALLOWING)
+    expiry = decide(history, *lists, policy=RELEASING)
     assert {True} == {delete.unconfirmed for delete in expiry.deletes}
 
 
@@ -351,8 +277,8 @@ def test_spends_no_more_on_many_rules_than_on_one() -> None:
 def test_keeps_what_any_rule_keeps() -> None:
     """Nobody's rule deletes what another rule keeps (trap 11)."""
     history = hourly(60, NOW)
-    both = decide(history, *BOTH, policy=ALLOWING)
-    apart = [set(gone(decide(history, text, policy=ALLOWING))) for text in BOTH]
+    both = decide(history, *BOTH, policy=RELEASING)
+    apart = [set(gone(decide(history, text, policy=RELEASING))) for text in BOTH]
     assert apart[0] & apart[1] == set(gone(both))
     assert 0 < len(gone(both)) < len(apart[0])
 
@@ -410,7 +336,7 @@ def test_accounts_for_every_completed_snapshot(
     history: list[Snapshot], rules: list[str], allow: bool
 ) -> None:
     """Kept, deleted and held are all completed ones of this cluster, each once."""
-    expiry = decide(history, *rules, policy=ALLOWING if allow else POLICY)
+    expiry = decide(history, *rules, policy=RELEASING if allow else POLICY)
     completed = [s for s in history if s.state == "completed" and s.labels != OTHERS]
     assert len(completed) == accounted(expiry)
     assert len({*gone(expiry), *held(expiry)}) == len(expiry.deletes) + len(expiry.holds)
@@ -423,7 +349,7 @@ def test_never_deletes_the_newest_nor_what_does_not_count(
 ) -> None:
     """The newest completed one, pending, failed, future, kept and others' ones never go."""
     may_go = {s.id for s in counted(history) if s.labels.get(KEEP) != "true"}
-    deleted = set(gone(decide(history, *rules, policy=ALLOWING)))
+    deleted = set(gone(decide(history, *rules, policy=RELEASING)))
     assert deleted <= may_go
     latest = max((s.started for s in counted(history)), default=NOW)
     newest = {s.id for s in counted(history) if s.started == latest}
@@ -441,7 +367,7 @@ def test_deletes_only_what_tarsnapper_lets_go_for_every_rule(
     kept: set[str] = set()
     for text in rules:
         kept |= set(tarsnapper(dict(backups), lengths(parse(text), max(backups.values()))))
-    assert set() == kept & set(gone(decide(history, *rules, policy=ALLOWING)))
+    assert set() == kept & set(gone(decide(history, *rules, policy=RELEASING)))
 
 
 def lengths(deltas: Deltas, anchor: datetime) -> list[timedelta]:
@@ -451,8 +377,8 @@ def lengths(deltas: Deltas, anchor: datetime) -> list[timedelta]:
 @given(histories(), RULES)
 @settings(max_examples=100, deadline=None)
 def test_holds_only_what_would_go(history: list[Snapshot], rules: list[str]) -> None:
-    """The hold for mistakes moves deletions to holds, and changes nothing else."""
-    careful, allowed = decide(history, *rules), decide(history, *rules, policy=ALLOWING)
+    """Holding until a disk is settled moves deletions to holds, and changes nothing else."""
+    careful, allowed = decide(history, *rules), decide(history, *rules, policy=RELEASING)
     assert sorted(gone(allowed)) == sorted([*gone(careful), *held(careful)])
     assert allowed.kept == careful.kept
 

@@ -4,16 +4,18 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.planning.expiry import parse_borne
+from shared.model import Source
 from shared.planning.labels import (
     AWS,
     CLAIM,
     CLUSTER,
     DELTAS,
+    FROM,
     GOOGLE,
     KEEP,
     MAX_NAME,
@@ -24,6 +26,9 @@ from shared.planning.labels import (
     Encoding,
     Labels,
     Owner,
+    deltas_text,
+    read_deltas,
+    read_uncut,
     snapshot_name,
 )
 from shared.retention.deltas import MAX_TEXT
@@ -244,12 +249,25 @@ def test_tells_whose_cluster_a_snapshot_belongs_to(
 
 
 def test_compares_the_cluster_in_encoded_form() -> None:
-    """On Google a cluster's name is recognised as it can be written there."""
+    """On Google a cluster's name is recognised as it can be written there, and no other's is."""
     labels = Labels(GOOGLE, cluster="Demo.example.com")
     ours = snapshot("s", NOW, labels=labels.for_snapshot("name", [rule()]))
 
-    assert ours.labels[CLUSTER] == "demo-example-com"
+    assert re.fullmatch(r"demo-example-com-[0-9a-f]{8}", ours.labels[CLUSTER])
     assert labels.owner(ours) == "this"
+    for other in ("demo.example.com", "Demo-example.com", "demo-example-com"):
+        assert Labels(GOOGLE, cluster=other).owner(ours) == "other"
+
+
+@pytest.mark.parametrize(
+    ("more", "owner"), [({}, "other"), ({FROM: "prod-c0ffee00"}, "this")], ids=["", "adopted"]
+)
+def test_what_the_description_says_exactly_counts_first(more: dict[str, str], owner: Owner) -> None:
+    """A label without a hash may be two clusters'; that of an adopted one is this one's."""
+    labels = {"created-by": "k8s-snapshots", CLUSTER: "prod"} | more
+    found = msgspec.structs.replace(snapshot("s", NOW, labels=labels), cluster="Prod")
+
+    assert Labels(GOOGLE, cluster="prod").owner(found) == owner
 
 
 @pytest.mark.parametrize(
@@ -327,20 +345,35 @@ def test_a_snapshot_of_several_rules_bears_all_their_deltas() -> None:
     borne = aws.for_snapshot("name", rules)[DELTAS]
 
     assert borne == "PT1H P1D / P1D P30D"
-    assert [deltas.text for deltas in parse_borne(borne)] == ["PT1H P1D", "P1D P30D"]
+    assert [deltas.text for deltas in read_deltas(borne)] == ["PT1H P1D", "P1D P30D"]
 
 
 def test_the_deltas_of_many_rules_fit_one_label() -> None:
-    """As many lists as fit are borne, the first always, and none is cut in the middle."""
-    long = " ".join(["PT1H", "P1D", *(f"P{n}D" for n in range(10, 80))])[:MAX_TEXT].rsplit(" ", 1)[
-        0
-    ]
-    rules = [rule(long), rule("P1D P1Y"), *(rule(f"P1D P{n}D") for n in range(2, 40))]
+    """A text that is too long says how many lists it leaves out, and a hash of all of them."""
+    rules = [rule("P1D P1Y"), *(rule(f"P1D P{n}D") for n in range(2, 40))]
 
-    first_is_long = aws.for_snapshot("name", rules)[DELTAS]
-    many = aws.for_snapshot("name", rules[1:])[DELTAS]
+    many = aws.for_snapshot("name", rules)[DELTAS]
 
-    assert first_is_long == long
     assert len(many) <= MAX_TEXT
     assert many.startswith("P1D P1Y / P1D P2D / P1D P3D")
-    assert len(parse_borne(many)) == many.count("/") + 1
+    assert re.fullmatch(r"\+\d+ [0-9a-f]{8}", many.rpartition(" / ")[2])
+    assert (read_deltas(many), len(read_uncut(many))) == ((), many.count("/"))
+    assert many != aws.for_snapshot("name", [*rules, rule("PT1H P1D")])[DELTAS]
+
+
+def test_a_list_that_fills_the_label_leaves_no_room_for_others() -> None:
+    """Then the label only says how many there are."""
+    words = ["PT1H", "P1D", *(f"P{n}D" for n in range(10, 80))]
+    long = " ".join(words)[:MAX_TEXT].rsplit(" ", 1)[0]
+
+    assert aws.for_snapshot("name", [rule(long)])[DELTAS] == long
+    assert aws.for_snapshot("name", [rule(long), rule("P1D P1Y")])[DELTAS].startswith("+2 ")
+
+
+def test_the_list_of_the_disks_own_namespace_comes_first() -> None:
+    """A stranger's rule by disk never pushes out what the disk's owners wrote."""
+    stranger = msgspec.structs.replace(
+        rule("PT1H P1D"), source=Source("SnapshotRule", "elsewhere", "x")
+    )
+    own = rule("P1D P30D")
+    assert deltas_text([stranger, own]) == "P1D P30D / PT1H P1D"

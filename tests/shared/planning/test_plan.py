@@ -169,10 +169,10 @@ def test_names_are_unique_within_a_plan(wanted: list[str]) -> None:
         assert max(map(len, found), default=0) <= 63
 
 
-def test_warns_of_an_interval_shorter_than_the_period() -> None:
+def test_warns_of_an_interval_under_twice_the_period() -> None:
     """A rule that the scheduler cannot keep pace with is told so, and still served."""
-    made = planned([rule("PT4M PT1H", disk=A), rule("PT5M PT1H", disk=B)])
-    assert [(A, "warning", "PT4M PT1H")] == [(p.disk, p.severity, p.value) for p in made.problems]
+    made = planned([rule("PT9M PT1H", disk=A), rule("PT10M PT1H", disk=B)])
+    assert [(A, "warning", "PT9M PT1H")] == [(p.disk, p.severity, p.value) for p in made.problems]
     assert 2 == len(made.creates)
 
 
@@ -273,21 +273,36 @@ def test_judges_a_selected_disk_by_all_of_its_rules(only: Only) -> None:
 def test_selects_nothing_that_does_not_match_all_fields() -> None:
     """Fields of a selection narrow one another."""
     made = planned([rule(SHORT, disk=A)], only=Only(disks=("vol-a",), scopes=("us-east-1",)))
-    assert Plan(now=NOW, problems=made.problems) == made
+    assert Plan(now=NOW, problems=made.problems, unselected=1) == made
 
 
 def test_says_that_a_selection_selects_nothing() -> None:
-    """A typo in a selection is no empty success; an empty region is."""
-    wrong = planned([rule(SHORT, disk=A)], only=Only(namespaces=("shpo",)))
-    assert ["only"] == [problem.field for problem in wrong.problems]
-    assert () == planned([rule(SHORT, disk=A)], only=Only(scopes=("us-east-1",))).problems
+    """A typo in a selection is no empty success, whatever the other values select."""
+    rules = [rule(SHORT, disk=A)]
+    wrong = planned(rules, only=Only(namespaces=("shop", "shpo"), scopes=("us-east-1",)))
+    assert [("only.namespaces", "shpo"), ("only.scopes", "us-east-1")] == [
+        (problem.field, problem.value) for problem in wrong.problems
+    ]
+    assert 2 == wrong.unselected
+
+
+def test_a_scope_that_is_listed_anyway_is_selected() -> None:
+    """REGIONS and PROJECTS name scopes in which there may be no rule, and orphans."""
+    found = plan(
+        RuleSet((rule(SHORT, disk=A),)), [], NOW, POLICY, only=Only(scopes=("us-east-1",)),
+        scopes=("us-east-1",),
+    )  # fmt: skip
+    assert ((), 0) == (found.problems, found.unselected)
 
 
 def test_says_that_a_cluster_without_a_name_takes_its_snapshots_for_anothers() -> None:
     """Nothing of them is deleted, and the plan says why."""
     nameless = Policy(labels=Labels(AWS))
-    made = planned([rule(SHORT, disk=A)], hourly(300, NOW, HOUR), policy=nameless)
-    assert ["CLUSTER_ID"] == [problem.field for problem in made.problems]
+    made = planned([rule(SHORT, disk=A)], hourly(300, NOW, HOUR, disk=A), policy=nameless)
+    (note,) = made.problems
+    assert ("warning", "demo") == (note.severity, note.source.name)
+    assert "300 snapshots of 1 disk" in note.message
+    assert "set CLUSTER_NAME or CLUSTER_ID" in note.message
     assert () == made.deletes
 
 
@@ -450,7 +465,9 @@ def test_holds_what_a_vanished_list_of_a_union_may_keep(
     days = [msgspec.structs.replace(s, **UNION) for s in hourly(5, NOW - 2 * DAY, DAY, disk=A)]
     newest = msgspec.structs.replace(snapshot("new", NOW, disk=A), **UNION)
     made = planned(RuleSet((rule(SHORT, disk=A),), (typo(**fields),)), [*days, newest])
-    assert (0 if expected else 5) == len(gone(made))
+    # Where the other list is known again, nothing of it goes; else it is held for what it names.
+    assert (set() if expected else {"unsettled"}) == {hold.cause for hold in made.holds}
+    assert [] == gone(made)
     assert (2 if expected else 1) == len(made.disks[0].policy)
 
 
@@ -469,7 +486,10 @@ def test_gives_an_earlier_owner_no_say_over_a_disk() -> None:
     ]
     bank = rule(LONG, disk=A, name="bank-pvc-money", namespace="bank", claim="money")
     made = planned(RuleSet((bank,), (typo(),)), history)
-    assert (["old"], ("bank-pvc-money",)) == (gone(made), made.disks[0].rules)
+    assert ({"unsettled"}, ("bank-pvc-money",)) == (
+        {hold.cause for hold in made.holds},
+        made.disks[0].rules,
+    )
 
 
 def test_gives_no_say_to_a_claim_that_names_a_strangers_volume() -> None:
@@ -589,7 +609,7 @@ def worlds(draw: st.DrawFn) -> World:
     ]
     policy = Policy(
         labels=POLICY.labels,
-        allow_mass_expiry=draw(st.booleans()),
+        release_holds=draw(st.booleans()),
         no_deletions=draw(st.sampled_from(["", "", "stale"])),
     )
     rules = draw(st.lists(SOME_RULES, max_size=5))
@@ -690,3 +710,13 @@ def test_answers_the_same_in_whatever_order_objects_come() -> None:
     history = hourly(40, NOW - HOUR, disk=DISK)
     ahead, back = planned(read(*items), history), planned(read(*reversed(items)), history)
     assert msgspec.json.encode(ahead) == msgspec.json.encode(back)
+
+
+def test_begins_nothing_that_the_next_pass_would_not_know_again() -> None:
+    """Where keys collide after all, a problem is said, and no snapshot is taken every pass."""
+    colliding = Labels(AWS, cluster="demo", keep_key="created-by")
+    policy = Policy(labels=colliding, creating_only=True, keep_until="2026-07-01")
+    made = planned([rule(SHORT, disk=A), rule(SHORT, disk=B)], policy=policy)
+    assert () == made.creates
+    assert {A, B} == {problem.disk for problem in made.problems}
+    assert all("would not recognise it" in problem.message for problem in made.problems)

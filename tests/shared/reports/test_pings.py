@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import msgspec
 import pytest
 
 import shared.reports.pings
+from shared.bucket.lease import Leases
 from shared.errors import NextPass
-from shared.model import Snapshot
+from shared.model import Problem, Snapshot
 from shared.passes.run import run
-from shared.reports.pings import beat
+from shared.planning.actions import Attempt
+from shared.reports.pings import CLUSTER_ID, beat
 from shared.reports.schema import Outcome, Report, Summary
 from shared.request import Request
 from shared.settings import Settings
+from tests.clock import VirtualClock
 from tests.shared.builders import DAY, HOUR, NOW, hourly
+from tests.shared.fake_bucket import FakeBucket, ports_with
 from tests.shared.fake_cloud import FakeCloud, FakeCluster, ports
 from tests.shared.objects_builders import DISK, by_disk, snapshot_rule
 
@@ -87,7 +92,7 @@ def report(mode: str = "reconcile", outcome: Outcome = "completed", overdue: int
         outcome=outcome,
         started=NOW,
         finished=NOW,
-        summary=Summary(overdue=overdue),
+        summary=Summary(rules=1, overdue=overdue),
     )
 
 
@@ -165,18 +170,19 @@ def test_a_switch_that_hangs_fails_no_pass(
     monkeypatch.setattr(shared.reports.pings, "TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         beat(f"http://127.0.0.1:{silent.getsockname()[1]}/{SECRET}", report())
-    assert "HEARTBEAT_URL cannot be reached" in caplog.text
+    assert "HEARTBEAT_URL does not answer in time" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("history", "failing", "beats"),
     [
         (hourly(1, NOW - HOUR, disk=DISK), False, 1),
-        (hourly(1, NOW - 2 * DAY, disk=DISK), False, 1),
+        (hourly(1, NOW - 2 * DAY, disk=DISK), False, 0),  # begun is not taken: see below
         (hourly(1, NOW - 2 * DAY, disk=DISK), True, 0),
+        ([], False, 1),
         ([], True, 0),
     ],
-    ids=["not due", "caught up", "overdue and failed", "never snapshotted"],
+    ids=["not due", "begun", "overdue and failed", "the first one", "never snapshotted"],
 )
 def test_a_pass_sends_it_at_its_end(
     switch: Switch, history: list[Snapshot], failing: bool, beats: int
@@ -188,6 +194,55 @@ def test_a_pass_sends_it_at_its_end(
     run(Request(), Settings(heartbeat_url=switch.url), ports(cluster, cloud))
 
     assert len(switch.requests) == beats
+
+
+@pytest.mark.parametrize(("failures", "beats"), [(0, 1), (1, 0)])
+def test_what_is_remembered_decides_whether_begun_is_enough(
+    switch: Switch, failures: int, beats: int
+) -> None:
+    """Where attempts are remembered and none has failed, a snapshot that was begun counts."""
+    clock = VirtualClock(NOW)
+    bucket = FakeBucket(clock)
+    if failures:
+        attempt = Attempt(at=NOW - HOUR, spacing=HOUR, ended=True, failures=failures)
+        lease = Leases(bucket, "demo/rules", "before").take(DISK.scope, 600)
+        assert lease
+        lease.release({DISK.name: attempt})
+    cloud = FakeCloud(hourly(1, NOW - 2 * DAY, disk=DISK), clock=clock)
+    cluster = FakeCluster(snapshot_rule(deltas="PT1H P1D", **by_disk(DISK.name)))
+
+    run(Request(), Settings(heartbeat_url=switch.url), ports_with(cluster, cloud, bucket))
+
+    assert len(switch.requests) == beats
+
+
+@pytest.mark.parametrize(
+    "counts", [{"rules": 0}, {"failed": 1}, {"failed_attempts": 1}, {"rules_lost": 1}]
+)
+def test_absence_and_failures_withhold_it(switch: Switch, counts: dict[str, int]) -> None:
+    """No rule in force, an attempt that failed, rules that are gone: none of it is well."""
+    found = report()
+    summary = msgspec.structs.replace(found.summary, **counts)
+    beat(switch.url, msgspec.structs.replace(found, summary=summary))
+    assert switch.requests == []
+
+
+def test_another_cluster_id_withholds_it(switch: Switch) -> None:
+    """Until it is accepted."""
+    problem = Problem(severity="error", source=CLUSTER_ID, field="", value="", message="")
+    beat(switch.url, msgspec.structs.replace(report(), problems=(problem,)))
+    assert switch.requests == []
+
+
+@pytest.mark.parametrize(
+    ("scopes", "path"), [((), "all"), (("eu-west-1",), "eu-west-1"), (("a", "b"), "a+b")]
+)
+def test_the_url_may_tell_scheduled_scopes_apart(
+    switch: Switch, scopes: tuple[str, ...], path: str
+) -> None:
+    """Of several schedules one alone may have stopped."""
+    beat(f"{switch.url}/{{scope}}", report(), scopes)
+    assert switch.requests == [("GET", f"/{SECRET}/{path}")]
 
 
 def test_a_log_that_breaks_shows_no_url(capfd: pytest.CaptureFixture[str]) -> None:

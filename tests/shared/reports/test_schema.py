@@ -44,6 +44,9 @@ TABLE = {
     "SnapshotsDeleted": "Count",
     "SnapshotsFailed": "Count",
     "DeletionsHeld": "Count",
+    "DeletionsUnsettled": "Count",
+    "Notes": "Count",
+    "RulesLost": "Count",
     "Deferred": "Count",
     "Problems": "Count",
     "Orphans": "Count",
@@ -296,7 +299,9 @@ class TestMetrics:
         assert values["SnapshotsCreated"] == counts.created == 2
         assert values["SnapshotsDeleted"] == counts.deleted > 0
         assert (values["SnapshotsFailed"], counts.failed) == (1, 2)
-        assert values["DeletionsHeld"] == counts.held > 0
+        assert values["DeletionsHeld"] == counts.held - counts.unsettled
+        assert values["DeletionsUnsettled"] == counts.unsettled > 0
+        assert values["Notes"] == counts.notes
         assert values["Deferred"] == counts.deferred + counts.waiting == 3
         assert values["Problems"] == counts.problems == 1
         assert values["Orphans"] == counts.orphans == 3

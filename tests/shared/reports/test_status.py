@@ -272,7 +272,7 @@ def test_held_deletions_are_said() -> None:
     assert world.ready() == (
         "True",
         "Held",
-        f"{DISK.id} is snapshotted by P1D P2D; deletions are held (mass-expiry), see the pass's "
+        f"{DISK.id} is snapshotted by P1D P2D; deletions are held (unsettled), see the pass's "
         "report",
     )
 

@@ -55,7 +55,7 @@ module "snapshots" {
   use_claim_name       = true
   disk_rule_namespaces = ["kube-system", "backup"]
   mirror_max_age       = "PT12H"
-  max_expire           = 10
+  settle_after         = "P30D"
   orphans              = "expire"
   orphan_grace         = "P60D"
   recycle_bin_days     = 7

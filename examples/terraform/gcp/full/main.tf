@@ -46,7 +46,7 @@ module "k8s_snapshots" {
   # What becomes of snapshots.
   orphans                   = "expire"
   orphan_grace              = "P60D"
-  max_expire                = 10
+  settle_after              = "P30D"
   storage_location          = "eu"
   guest_flush               = false
   use_claim_name            = true

@@ -1,0 +1,117 @@
+"""Notices that rules, or the cluster's id, are gone: absence is an error until it is accepted."""
+
+import logging
+import zlib
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from shared.bucket.storage import Storage
+from shared.errors import BucketError, Conflict
+from shared.model import Disk, Problem, Source
+from shared.ports import Stored
+from shared.reports.pings import CLUSTER_ID
+from shared.rules.known import KIND, Known, Verdict, compare
+from shared.text import counted, shorten, words
+
+log = logging.getLogger(__name__)
+
+_ACCEPT = "run a pass with accept_rules"
+
+
+class Absence(NamedTuple):
+    """What is missing: `lost` disks had a rule lately and have none now."""
+
+    problems: tuple[Problem, ...] = ()
+    lost: int = 0
+
+
+class KnownRules:
+    """The memory of one cluster's rules, beside the mirror.
+
+    Args:
+        storage: has it.
+        cluster: this cluster's id.
+        window: how far back rules are remembered.
+        accept: whether what is there now is meant.
+    """
+
+    def __init__(
+        self, storage: Storage, cluster: str, window: timedelta, accept: bool = False
+    ) -> None:
+        self._bucket, self._name = storage.bucket, f"{storage.folder}/known.json"
+        self._cluster, self._window, self._accept = cluster, window, accept
+
+    def look(self, disks: Collection[Disk], now: datetime, writing: bool) -> Absence:
+        """Compare the disks that have rules now with those that are remembered.
+
+        `writing` says whether what is there now is remembered.
+        """
+        try:
+            stored = self._bucket.get(self._name)
+            known = _decode(stored) if stored else None
+        except BucketError as error:
+            return Absence((_problem("known", f"cannot tell whether rules are missing: {error}"),))
+        except ValueError:
+            if not self._accept:
+                said = f"{self._name} cannot be read, so that missing rules go unnoticed. "
+                return Absence((_problem("known", f"{said}To begin anew, {_ACCEPT}"),))
+            known = None
+        verdict = compare(known, self._cluster, disks, now, self._window, self._accept)
+        problems = self._problems(verdict)
+        if writing and verdict.known != known:
+            problems += self._write(verdict.known, stored)
+        return Absence(tuple(problems), verdict.lost)
+
+    def _problems(self, verdict: Verdict) -> list[Problem]:
+        found = []
+        if verdict.lost:
+            now = verdict.reference - verdict.lost
+            found.append(_problem(
+                "lost",
+                f"{counted(now, 'disk')} have a rule for a day or longer; within "
+                f"{words(self._window)} there were {verdict.reference}. If that is meant, "
+                f"{_ACCEPT}",
+            ))  # fmt: skip
+        before = verdict.known.cluster
+        if before != self._cluster:
+            found.append(Problem(
+                severity="error", source=CLUSTER_ID, field="CLUSTER_ID",
+                value=shorten(self._cluster),
+                message=f"this cluster's id was '{shorten(before)}' until now: snapshots with that "
+                "label neither count nor go any more. Set it back; or, if it is meant, run "
+                f"adopt --from-cluster {shorten(before)}, then {_ACCEPT}",
+            ))  # fmt: skip
+        return found
+
+    def _write(self, known: Known, stored: Stored | None) -> list[Problem]:
+        """Remember it; tell the problem where that fails."""
+        data = zlib.compress(msgspec.json.encode(known), 6)
+        try:
+            self._bucket.put(self._name, data, stored.version if stored else "")
+        except Conflict:
+            log.info("another pass has remembered the rules meanwhile")
+        except BucketError as error:
+            said = f"the rules could not be remembered, so that missing ones go unnoticed: {error}"
+            return [_problem("known", said)]
+        return []
+
+
+def _decode(stored: Stored) -> Known:
+    """Read what is remembered; raise ValueError where it cannot be."""
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(stored.data, 200_000_000)
+        known = msgspec.json.decode(data, type=Known)
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError from error
+    if known.kind != KIND or not unpacker.eof:
+        raise ValueError
+    return known
+
+
+def _problem(name: str, message: str) -> Problem:
+    source = Source("Rules", "", name)
+    return Problem(severity="error", source=source, field="", value="", message=message)

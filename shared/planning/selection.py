@@ -1,0 +1,47 @@
+"""Which disks a request selects, and which of its values select nothing. Pure."""
+
+from collections.abc import Collection, Iterator
+
+from shared.model import Disk, Problem, Source
+from shared.planning.situation import Situation
+from shared.request import Only
+from shared.text import shorten
+
+_HINTS = {
+    "namespaces": "no rule is of a namespace called so",
+    "rules": "no rule is called so",
+    "disks": "no rule and no snapshot of this cluster is on a disk called so",
+    "scopes": "no rule names it, nor does REGIONS or PROJECTS",
+}
+
+
+def select(situation: Situation, only: Only) -> tuple[list[Disk], list[Disk]]:
+    """Select the disks that rules cover, and those that none covers any more."""
+    rules, broken = situation.rules, situation.broken
+    covered = rules.keys() | broken.keys()
+    selected = [d for d in covered if only.selects(d, rules.get(d, ()), broken.get(d))]
+    told = situation.policy.explaining or only.whole_scopes()
+    orphaned = [d for d in situation.histories.keys() - covered if only.orphan(d) and told]
+    return sorted(selected), sorted(orphaned)
+
+
+def unselected(situation: Situation, only: Only, scopes: Collection[str]) -> Iterator[Problem]:
+    """Name each value that selects nothing; `scopes` are listed though no rule names them."""
+    for field in Only.__struct_fields__:
+        for value in getattr(only, field):
+            if not _selects(Only(**{field: (value,)}), situation, scopes):
+                yield Problem(
+                    severity="warning",
+                    source=Source("Request", "", "only"),
+                    field=f"only.{field}",
+                    value=shorten(value),
+                    message=f"selects nothing: {_HINTS[field]}",
+                )
+
+
+def _selects(only: Only, situation: Situation, scopes: Collection[str]) -> bool:
+    if only.scopes and set(only.scopes) <= set(scopes):
+        return True
+    if any(select(situation, only)):
+        return True
+    return bool(only.disks) and any(only.orphan(disk) for disk in situation.histories)
