@@ -354,7 +354,8 @@ class EC2:
         if volume_id not in backend.volumes:
             return  # moto knows what to say to that
         everything = _records(backend)
-        records = [record for record in everything if record.volume_id == volume_id]
+        # The id of a volume that a copy has means nothing.
+        records = [r for r in everything if r.volume_id == volume_id and not r.transfer_type]
         ages = [self.clock() - record.started for record in records]
         if any(timedelta(0) <= age < timedelta(seconds=15) for age in ages):
             raise Refusal("SnapshotCreationPerVolumeRateExceeded")
