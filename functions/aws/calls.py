@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONNECT, READ = 3, 15
 #: Regions listed at once.
 PARALLEL = 8
+#: Values that a filter takes at most (Amazon EC2 API Reference, "Filtering").
+FILTERED = 200
 
 #: Raised where EC2 itself did not answer. A proxy's page with status 200 parses to an answer
 #: without its fields, a KeyError; with others the parser gives up.

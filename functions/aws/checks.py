@@ -31,6 +31,10 @@ def check(
         f"ec2:DescribeSnapshots in {region}",
         lambda: client.describe_snapshots(OwnerIds=["self"], DryRun=True),
     )
+    yield _dry(
+        f"ec2:DescribeVolumes in {region}, for volumes that do not tell their region",
+        lambda: client.describe_volumes(DryRun=True),
+    )
     if create:
         yield _dry(
             f"ec2:CreateSnapshot and ec2:CreateTags of {create.disk.name}",

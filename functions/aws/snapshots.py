@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
@@ -29,7 +29,8 @@ class EBS:
     """The snapshots of the account's volumes in all regions.
 
     `client` makes an EC2 client for a region and a botocore Config; it is called once for each
-    region and kind of call. `identity` asks STS who we are.
+    region and kind of call. `identity` asks STS who we are. `regions` are where volumes are looked
+    for whose region nothing tells.
     """
 
     name = "aws"
@@ -43,13 +44,18 @@ class EBS:
         client: Callable[[str, Config], "EC2Client"],
         identity: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        regions: Sequence[str] = (),
     ) -> None:
         self._labels, self._identity, self._sleep = labels, identity, sleep
+        self._regions = regions
         self._clients = EC2Clients(client)
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
-        """Find nothing: an EBS volume's region is always told, or a problem."""
-        return {}
+        """Find the volumes whose region nothing tells, by one call for each region."""
+        from functions.aws import locating
+
+        return locating.locate(self._clients, self._regions, disks)
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each region, several regions at once."""

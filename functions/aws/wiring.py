@@ -37,7 +37,13 @@ def build(
         settings, source, mirror, partial(secret, session=session), partial(_managed, session)
     )
     labels = labels_of(settings, EBS.encoding, cluster)
-    provider = EBS(labels, partial(_client, session), partial(_identity, session))
+    home = (session.region_name,) if session.region_name else ()
+    provider = EBS(
+        labels,
+        partial(_client, session),
+        partial(_identity, session),
+        regions=tuple(dict.fromkeys((*home, *settings.regions))),
+    )
     return settings, Ports(
         rules,
         provider,

@@ -111,7 +111,8 @@ def _add_backfill(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep-for",
         metavar="DURATION",
-        help="how long what is forced is kept, whatever the rules say (default P7D)",
+        help="how long what is forced is kept, whatever the rules say: P1D to P3650D, such as P2W "
+        "or P1M (default P7D)",
     )
     command.add_argument(
         "--wait",
@@ -145,6 +146,9 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
         "--namespace": ("NAMESPACE", "of the new claim (default: that of the old one)"),
         "--size": ("SIZE", "of the new claim, as 200Gi (default: the larger of snapshot and "
                    "volume)"),
+        "--driver": ("NAME", "the CSI driver of the cluster that restores, such as "
+                     "ebs.csi.eks.amazonaws.com for EKS Auto Mode (default: the old volume's, else "
+                     "the cloud's usual one)"),
     }  # fmt: skip
     for name, (metavar, text) in helps.items():
         dest = "into" if name == "--namespace" else name.removeprefix("--")

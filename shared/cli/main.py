@@ -68,7 +68,7 @@ def _run(build: Build, arguments: argparse.Namespace) -> int:
     if arguments.command == "adopt":
         return _adopt(settings, ports, arguments, request.only)
     if arguments.command == "restore":
-        return _restore(ports, arguments)
+        return _restore(settings, ports, arguments)
     return _pass(request, settings, ports, arguments.json)
 
 
@@ -109,8 +109,8 @@ def _adopt(settings: Settings, ports: Ports, arguments: argparse.Namespace, only
     return SOME_FAILED if any(adopted.error for adopted in done) else DONE
 
 
-def _restore(ports: Ports, arguments: argparse.Namespace) -> int:
-    found = restore(ports, arguments)
+def _restore(settings: Settings, ports: Ports, arguments: argparse.Namespace) -> int:
+    found = restore(settings, ports, arguments)
     if arguments.json:
         _print_json(output.to_builtins(found))
     else:

@@ -45,7 +45,10 @@ def adoptions(
         covering = rules.get(snapshot.disk)
         if not covering:
             continue
-        if stranger.manager:
+        if snapshot.copy and not stranger.manager:
+            why = "left: it is a copy of another snapshot, whose disk cannot be told"
+            found.append(Adoption(snapshot, {}, why))
+        elif stranger.manager:
             found.append(Adoption(snapshot, {}, f"left: {stranger.manager} manages it"))
         elif labels.owner(snapshot) == "other":
             found.append(Adoption(snapshot, {}, "left: it bears another cluster's label"))

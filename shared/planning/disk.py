@@ -121,7 +121,9 @@ def _expiry(
     expiry = expire(history, lists, now, policy, blocked, label)
     if policy.creating_only:
         return Expiry([], [], expiry.kept), []
-    return expiry, [] if blocked else expire_failed(history, due.interval, now, policy)
+    in_the_way = policy.labels.encoding.failed_block and due.due and not due.wait
+    failed = expire_failed(history, due.interval, now, policy, in_the_way)
+    return expiry, [] if blocked else failed
 
 
 def _account(

@@ -27,13 +27,14 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a snapshot, and why."""
+    """What becomes of a snapshot, and why; `tier` is `archive` for an archived one, else empty."""
 
     snapshot: str
     started: datetime
     state: State
     fate: Literal["kept", "goes", "held", "not counted", "not ours"]
     why: str
+    tier: str = ""
 
 
 class Going(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one disk.
 
     `due` says why a snapshot is taken now, or why it waits; empty where none is due. `snapshots`
-    are all that bear our author label, the newest first.
+    are all of the disk that have our author label, and the copies whose labels name its claim,
+    its volume or its rule, the newest first.
     """
 
     disk: str
