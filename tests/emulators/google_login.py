@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.emulators.kube import Answer as KubeAnswer
-from tests.emulators.kube import Fault, Kube, Request, failure
+from tests.emulators.kube import Kube
+from tests.emulators.kube_rbac import Asked, User
 
 PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
@@ -141,23 +141,23 @@ class GoogleLogin:
 
 
 class GKECluster(Kube):
-    """A cluster that takes Google's tokens; `bound` are the Users that may read it."""
+    """A cluster that takes Google's tokens; `bound` are the Users that have the manifests' roles."""
 
     def __init__(self, login: GoogleLogin, objects: Iterable[Json] = (), **more: Any) -> None:
         super().__init__(objects, **more)
         self.login, self.bound, self.seen = login, {WHO}, list[str]()
 
-    def answer(self, request: Request, token: str) -> tuple[KubeAnswer, Fault]:
-        known = self.login.tokens.get(token.removeprefix("Bearer "))
+    def _user(self, authorization: str) -> User | None:
+        known = self.login.tokens.get(authorization.removeprefix("Bearer "))
         user = known.user() if known else ""
         if not user:
-            return failure(401, request), Fault()
+            return None
         self.seen.append(user)
-        if user not in self.bound:
-            what = request.resource()[1] or request.path
-            said = f'{what} is forbidden: User "{user}" cannot list resource "{what}"'
-            return failure(403, request, f'{said} in API group "" at the cluster scope'), Fault()
-        return super().answer(request, f"Bearer {self.token}")
+        return User(user)
+
+    def _refusal(self, user: User, asked: Asked) -> str | None:
+        granted = user.name in self.bound
+        return super()._refusal(self.function if granted else user, asked)
 
 
 def _unpadded(text: str) -> bytes:
