@@ -1,5 +1,10 @@
-"""Snapshots that others made: which there are, who manages them, and how one becomes ours."""
+"""Snapshots that others made: which there are, who manages them, and how one becomes ours.
 
+Sources: `gce-compute.go` and `controller.go` of Google's CSI driver for persistent disks; the
+sidecar csi-snapshotter, flag `--snapshot-name-prefix`, whose default is `snapshot`.
+"""
+
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -13,9 +18,19 @@ from shared.errors import NextPass
 from shared.model import Disk, Snapshot
 from shared.planning.adopt import Stranger, scopes
 from shared.planning.labels import Labels
+from shared.text import shorten
 
-#: What stands in the descriptions of those who manage snapshots by themselves.
-_MANAGERS = {"velero.io/": "Velero", "csi.storage.gke.io": "a VolumeSnapshot"}
+_CSI = "a VolumeSnapshot"
+#: What stands in the descriptions of those who manage snapshots by themselves. The CSI driver's
+#: own text is there where its sidecar runs without `--extra-create-metadata`.
+_MANAGERS = {
+    "velero.io/": "Velero",
+    "kubernetes.io/created-for/volumesnapshot": _CSI,
+    "csi.storage.gke.io": _CSI,
+    "napshot created by GCE-PD CSI Driver": _CSI,
+}
+#: The names that the sidecar gives, `snapshot-` and a UID.
+_SIDECAR = re.compile(r"snapshot-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def strangers(
@@ -64,14 +79,17 @@ def adopt(
 def manager_of(item: Any) -> str:
     """Tell who else made a snapshot and deletes it, and by which text.
 
-    Google names resource policies; the CSI driver and Velero name themselves in the description.
+    Google names resource policies; the CSI driver and Velero name themselves in the description,
+    and the driver's sidecar by the snapshot's name.
     """
     policy = item.source_snapshot_schedule_policy.rpartition("/")[2]
     if policy or item.auto_created:
         return f"the snapshot schedule {policy or '(unnamed)'}"
     for word, name in _MANAGERS.items():
         if word in item.description:
-            return name
+            return f"{name} (description: {shorten(item.description, 60)})"
+    if _SIDECAR.fullmatch(item.name):
+        return f"{_CSI} (name: {item.name})"
     return ""
 
 

@@ -18,7 +18,7 @@ from functions.gcp.calls import (
     sorted_errors,
 )
 from functions.gcp.errors import text_of
-from functions.gcp.listing import deltas_of, disk_of, get, list_projects, time_of
+from functions.gcp.listing import deltas_of, disk_of, get, list_projects, snapshot_of, time_of
 from functions.gcp.resource_manager import ResourceManager
 from functions.gcp.tags import Tag
 from functions.gcp.volumes import PersistentDisks
@@ -154,11 +154,19 @@ class Disks:
         return time_of(operation.insert_time), operation.name
 
     def _owned(self, create: Create) -> Any:
-        """Get the snapshot which has the name already, if it is of the same disk."""
+        """Get the snapshot which has the name already, if it is of the same disk and ours."""
         found = get(self._clients, create.disk.scope, create.name)
         if disk_of(create.disk.scope, found.source_disk) != create.disk:
             raise DiskFailed(
                 f"a snapshot {create.name} of another disk is there already", "alreadyExists"
+            )
+        snapshot, _ = snapshot_of(create.disk.scope, found)
+        expected = "this" if self._labels.cluster else "unknown"
+        if not self._labels.ours(snapshot) or self._labels.owner(snapshot) != expected:
+            raise DiskFailed(
+                f"a snapshot {create.name} of this disk is there already, and its labels do not "
+                "say that this cluster made it",
+                "alreadyExists",
             )
         return found
 

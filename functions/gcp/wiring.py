@@ -79,7 +79,7 @@ def _store(settings: GCPSettings, bucket: str) -> GCS:
 
 
 def _secret(settings: GCPSettings, name: str) -> Callable[[], str]:
-    return secret.secret(name, Rest(login_of(settings), secret.ORIGIN))
+    return secret.secret(name, lambda origin: Rest(login_of(settings), origin))
 
 
 def _managed(settings: GCPSettings, name: str) -> Way:

@@ -344,7 +344,7 @@ class GCE:
         """Add a snapshot of any date, and return its name.
 
         `disk` is a full or partial URL, such as `zones/Z/disks/N`; the disk may be another
-        project's, be gone, or have had another id.
+        project's, be gone, or have had another id; with the id "" the snapshot tells none.
         """
         with self._lock:
             path, number = disk_path(project, disk), next(self._ids)
@@ -353,6 +353,8 @@ class GCE:
             source = source | {"id": disk_id or source["id"]}
             made = self._snapshot(project, name or f"snapshot-{number}", source, started)
             made |= {"description": description} if description else {}
+            if disk_id == "":
+                del made["sourceDiskId"]
             made |= {"storageLocations": list(storage_locations)} if storage_locations else {}
             self.projects.add(project)
             self._shelf(project).put(label(_turn(made, status), labels))
@@ -906,7 +908,7 @@ def _record(snapshot: Resource) -> SnapshotRecord:
         id=snapshot["id"],
         name=snapshot["name"],
         disk=snapshot["sourceDisk"].removeprefix(LINK),
-        disk_id=snapshot["sourceDiskId"],
+        disk_id=snapshot.get("sourceDiskId", ""),
         status=snapshot["status"],
         started=datetime.fromisoformat(snapshot["creationTimestamp"]).astimezone(UTC),
         labels=dict(snapshot.get("labels", {})),

@@ -141,7 +141,7 @@ class GoogleLogin:
 
 
 class GKECluster(Kube):
-    """A cluster that takes Google's tokens; `bound` are the Users that have the manifests' roles."""
+    """A cluster that takes Google's tokens; `bound` are Users with the roles of the manifests."""
 
     def __init__(self, login: GoogleLogin, objects: Iterable[Json] = (), **more: Any) -> None:
         super().__init__(objects, **more)
