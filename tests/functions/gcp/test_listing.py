@@ -134,8 +134,8 @@ class TestAnotherDiskOfTheName:
         """The field is optional: whichever snapshot lacks it, all are this disk's."""
         labels = order(cloud, disk).labels
         for one in (HOUR, 2 * HOUR, 3 * HOUR):
-            known = {"disk_id": ""} if one == age else {}
-            cloud.seed(disk, cloud.clock.now() - one, labels, **known)
+            number = "" if one == age else None
+            cloud.seed(disk, cloud.clock.now() - one, labels, disk_id=number)
         assert [s.disk for s in listed(cloud, PROJECT)] == [disk] * 3
 
     @pytest.fixture

@@ -168,6 +168,24 @@ class TestCreating:
         assert (made.id, made.disk, made.started) == (asked.name, disk, started)
         assert existing(cloud) == {asked.name}
 
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            {},
+            {"created-by": "k8s-snapshots"},
+            {"created-by": "k8s-snapshots", "k8s-snapshots-cluster": "another"},
+        ],
+    )
+    def test_a_name_that_another_took_is_a_failure(
+        self, cloud: GCECloud, disk: Disk, labels: dict[str, str]
+    ) -> None:
+        """409 for the disk's snapshot by hand or by another cluster: it may go at any time."""
+        asked = order(cloud, disk)
+        cloud.seed(disk, cloud.clock.now(), labels, name=asked.name)
+        with pytest.raises(DiskFailed, match="do not say that this cluster made it") as caught:
+            cloud.provider.create(asked)
+        assert caught.value.code == "alreadyExists"
+
     @pytest.mark.parametrize("place", [(PROJECT, OTHER_ZONE), (ELSEWHERE, ZONE)])
     def test_a_name_that_another_disk_took_is_a_failure(
         self, cloud: GCECloud, disk: Disk, place: tuple[str, str]
@@ -256,6 +274,37 @@ class TestOperations:
         cloud.gce.fault("globalOperations.get", times=ALWAYS, **PAGES[page])
         with pytest.raises(Unanswered):
             cloud.provider.operation(PROJECT, made.operation)
+
+
+class TestWhatGoogleDoesNotHave:
+    """A project or zone that Compute Engine does not know is one rule's trouble, and no other's."""
+
+    @pytest.mark.parametrize("denied", [False, True])
+    def test_a_project(self, cloud: GCECloud, rules: MemoryRules, denied: bool) -> None:
+        """404, or 403 where it is another's: its disk waits with the reason; the others go on."""
+        good, aged = cloud.add_disk(PROJECT), cloud.add_disk(PROJECT)
+        lost = Disk("google", "no-such-project", f"zones/{ZONE}/disks/data")
+        rules.add(good, aged, lost)
+        old = seed(cloud, aged, 400 * DAY)
+        seed(cloud, aged, BRIDGE)
+        seed(cloud, aged, HOUR / 2)
+        if denied:
+            cloud.gce.projects.add(lost.scope)
+            cloud.gce.denied.add(f"{lost.scope}:compute.snapshots.list")
+        report = one_pass(cloud, rules)
+        assert [done.disk for done in report.creations] == [good.id]
+        assert [done.snapshot for done in report.deletions] == [old]
+        assert [scope.scope for scope in report.scopes if not scope.complete] == [lost.scope]
+        assert [waiting.disk for waiting in report.waiting] == [lost.id]
+
+    def test_a_zone(self, cloud: GCECloud, rules: MemoryRules) -> None:
+        """The creation of one disk is refused; the project's others are served."""
+        good = cloud.add_disk(PROJECT)
+        lost = Disk("google", PROJECT, "zones/europe-west9-z/disks/data")
+        rules.add(good, lost)
+        report = one_pass(cloud, rules)
+        assert [done.disk for done in report.creations] == [good.id]
+        assert [p.disk for p in report.problems] + [f.disk for f in report.failures] == [lost]
 
 
 class TestInFlight:
