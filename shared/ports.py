@@ -77,6 +77,18 @@ class Bucket(Protocol):
         """
 
 
+@runtime_checkable
+class Trial(Protocol):
+    """A bucket that can be asked whether it takes a write, changing nothing."""
+
+    def try_put(self, name: str) -> bool:
+        """Tell whether that could be tried; where it returns, a write is not refused.
+
+        Raises:
+            BucketError: why an object of that name cannot be written.
+        """
+
+
 class RulesSource(Protocol):
     """Where the objects come from that rules are read from."""
 

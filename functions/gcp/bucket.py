@@ -1,6 +1,7 @@
 """Cloud Storage as the bucket of the mirror, the leases and the reports."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -19,6 +20,8 @@ TIMEOUT = (3, 8)
 RETRIED = 12.0
 #: Tries to read bytes and metadata of one and the same generation.
 READS = 3
+#: No object's generation: they are times in microseconds.
+NEVER = "1"
 #: In what a proxy answers, and Google does not.
 _PAGE = "<html"
 
@@ -108,6 +111,15 @@ class GCS:
         if not blob.generation:
             raise BucketError(f"writing {self._url(name)}: the answer is not Google's; a proxy's?")
         return str(blob.generation)
+
+    def try_put(self, name: str) -> bool:
+        """Try whether an object may be written, by a write whose condition never holds.
+
+        Who lacks the permission is refused before the condition is looked at.
+        """
+        with suppress(Conflict):
+            self.put(name, b"{}", NEVER)
+        return True
 
     @cached_property
     def _bucket(self) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from functions.gcp.permissions import DELETE, of_project
 from shared.errors import DiskFailed, NotAllowed, UnknownDisk
 from tests.clock import VirtualClock
 from tests.contract.cloud import order
@@ -104,3 +105,11 @@ def test_who_publishes_the_mirror_can_do_nothing_else() -> None:
     expression = member["condition"][0]["expression"]
     assert expression.startswith("resource.name == ")
     assert expression.endswith('/objects/k8s-snapshots/rules.json.gz"')
+
+
+def test_the_role_is_what_check_asks_for() -> None:
+    """`check` tests every permission, and no other."""
+    assert role("snapshots") == of_project(tagged=False)
+    tag = {"snapshot_tag": "tagKeys/123456789012=tagValues/567890123456"}
+    assert role("snapshots", **tag) == of_project(tagged=True)
+    assert role("delete", **tag) == {DELETE}

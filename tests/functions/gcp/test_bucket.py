@@ -14,7 +14,7 @@ from functions.gcp import bucket as gcs
 from functions.gcp.bucket import GCS
 from functions.gcp.credentials import Login
 from shared.errors import BucketError, Conflict
-from shared.ports import Bucket
+from shared.ports import Bucket, Trial
 from tests.contract.bucket import BucketContract, Opener, UnreachableContract, found
 from tests.emulators.canned import Asked, Canned, Reply, google_error
 from tests.emulators.fake_gcs import HeadersOnly, create_bucket, fake_gcs
@@ -123,6 +123,31 @@ def test_a_bucket_that_is_not_there_is_no_absent_object(canned: Canned) -> None:
         bucket_at(canned.url, "bucket").get("a")
     with pytest.raises(BucketError, match="MIRROR_URL should name a bucket"):
         bucket_at(canned.url, "bucket").put("a", b"1", "5")
+
+
+class TestTrying:
+    """`check` tells whether a pass could write, and writes nothing."""
+
+    def test_changes_nothing(self, opener: Opener) -> None:
+        bucket = opener()
+        assert isinstance(bucket, Trial)
+        assert bucket.try_put("demo/read.json")
+        assert bucket.get("demo/read.json") is None
+        bucket.put("demo/read.json", b"ours", None)
+        assert bucket.try_put("demo/read.json")
+        stored = bucket.get("demo/read.json")
+        assert stored and stored.data == b"ours"
+
+    def test_says_what_to_allow(self, canned: Canned) -> None:
+        said = "sa@p.iam.gserviceaccount.com does not have storage.objects.create access."
+        canned.replies["*"] = Reply(google_error(403, said), 403)
+        bucket = bucket_at(canned.url, "bucket")
+        with pytest.raises(BucketError, match="storage.objects.create"):
+            bucket.try_put("demo/read.json")
+
+    def test_needs_the_bucket(self, origin: str) -> None:
+        with pytest.raises(BucketError, match="MIRROR_URL"):
+            bucket_at(origin, "no-such-bucket").try_put("demo/read.json")
 
 
 @pytest.fixture
