@@ -20,7 +20,8 @@ resource "google_service_account" "build" {
 }
 
 # Disks and snapshots. Google cannot make deletion depend on a snapshot's labels: conditions know names, types and tags
-# of resources. With snapshot_tag deletion is granted for snapshots with that tag alone. Without it, what protects
+# of resources. With snapshot_tag deletion is granted for snapshots with that tag alone; the function may bind it,
+# since a creation with the tag takes that permission. Without it, what protects
 # others' snapshots is the function itself, which lists by its own label, deletes nothing that lacks it and holds what
 # looks like a mistake; that it has this role in the projects with disks only; and, who wants more, backups in a
 # project of their own. It cannot make a disk of a snapshot, nor read one.
