@@ -126,7 +126,7 @@ class Trial:
         self._say(f"6. Released by hand: {', '.join(sorted(gone))} is gone, by the cloud's word.")
 
     def _restore(self) -> None:
-        made = self._command("restore", "--volume", "smoke")
+        made = self._command("restore", "--volume", "smoke", "--namespace", "smoke")
         if made.status or "kind: VolumeSnapshotContent" not in made.text:
             raise Failed(f"restore printed no manifests: {made.errors or made.text}")
         self._say("7. The manifests that restore it:\n")
