@@ -30,7 +30,7 @@ class EBS:
 
     `client` makes an EC2 client for a region and a botocore Config; it is called once for each
     region and kind of call. `identity` asks STS who we are. `regions` are where volumes are looked
-    for whose region nothing tells.
+    for whose region nothing tells, and `known` lists EC2's regions.
     """
 
     name = "aws"
@@ -46,16 +46,23 @@ class EBS:
         sleep: Callable[[float], None] = time.sleep,
         *,
         regions: Sequence[str] = (),
+        known: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self._labels, self._identity, self._sleep = labels, identity, sleep
-        self._regions = regions
+        self._regions, self._known = regions, known
         self._clients = EC2Clients(client)
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
-        """Find the volumes whose region nothing tells, by one call for each region."""
+        """Find the volumes whose region nothing tells, by one call for each region.
+
+        Those that are said to be in a region that EC2 does not have are problems.
+        """
         from functions.aws import locating
 
-        return locating.locate(self._clients, self._regions, disks)
+        found = locating.locate(self._clients, self._regions, disks)
+        if self._known is None:
+            return found
+        return {**found, **locating.misplaced(self._known, self._regions, disks)}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each region, several regions at once."""
