@@ -34,7 +34,7 @@ def decide(disk: Disk, situation: Situation) -> Decision:
     """Decide whether a disk gets a snapshot, and which of its snapshots go."""
     history = situation.histories.get(disk, ())
     rules = situation.in_force(disk)
-    problems = of_disk(rules, history, situation.now, situation.policy.period)
+    problems = of_disk(rules, history, situation.now, situation.policy)
     if not rules:
         return Decision(DiskPlan(disk=disk, states=states_of(history)), problems)
     lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]

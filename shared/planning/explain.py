@@ -12,7 +12,7 @@ from shared.planning.actions import DiskPlan, Plan
 from shared.planning.copies import copies_of, is_copy_for, told
 from shared.planning.explanation import Explanation, Fate, Generation, Going, RuleUsed
 from shared.planning.policy import CLOCK_SKEW, Policy
-from shared.request import Only
+from shared.request import Only, named
 from shared.retention.deltas import Deltas, parse
 from shared.retention.kernel import retain
 from shared.text import shorten
@@ -54,7 +54,7 @@ def explain(
             histories.setdefault(snapshot.disk, {})[snapshot.id] = snapshot
     accounts = {account.disk: account for account in plan.disks}
     for disk in histories.keys() - rules.keys():
-        if disk.id in only.disks or disk.name in only.disks:
+        if named(disk, only.disks):
             accounts[disk] = DiskPlan(disk=disk, states={})
     if len(accounts) > MOST:
         raise RequestError(

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from shared.errors import DeltasError
@@ -45,11 +45,13 @@ class Encoding:
     `exact` clouds take any text up to `max_value`. The others take lowercase letters, digits,
     `-` and `_` only, so that values are compared in encoded form, and the exact ones stand as JSON
     in the description. `failed_block`: there a failed snapshot keeps its disk from the next one.
+    `least_interval`: a disk takes no more than one snapshot in that time.
     """
 
     exact: bool
     max_value: int
     failed_block: bool = False
+    least_interval: timedelta = timedelta(0)
 
     def value(self, text: str) -> str:
         """Encode a label's value; where it must be cut, a hash keeps it distinct."""
@@ -79,8 +81,9 @@ class Encoding:
 #: Amazon EC2 User Guide, "Tag restrictions": values up to 256 Unicode characters.
 #: Failed snapshots count against a volume's concurrent ones (AWS re:Post, "ebs-snapshot-stuck").
 AWS = Encoding(exact=True, max_value=256, failed_block=True)
-#: Compute Engine, "Requirements for labels": 63 characters, lowercase.
-GOOGLE = Encoding(exact=False, max_value=63)
+#: Compute Engine, "Requirements for labels": 63 characters, lowercase; "Best practices for Compute
+#: Engine disk snapshots": one snapshot of a disk in 10 minutes.
+GOOGLE = Encoding(exact=False, max_value=63, least_interval=timedelta(minutes=10))
 
 Owner = Literal["this", "other", "unknown"]
 

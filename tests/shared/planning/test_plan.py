@@ -176,6 +176,21 @@ def test_warns_of_an_interval_under_twice_the_period() -> None:
     assert 2 == len(made.creates)
 
 
+@pytest.mark.parametrize(
+    ("deltas", "warned"),
+    [("PT5M PT60M PT24H P7D P52W", True), ("PT5M PT15M PT45M", True), ("PT9M59S PT1H", True),
+     ("PT10M PT1H", False), ("PT15M PT60M PT4H PT24H P7D", False)],
+)  # fmt: skip
+def test_warns_of_an_interval_that_the_cloud_cannot_keep(deltas: str, *, warned: bool) -> None:
+    """Google takes one snapshot of a disk in 10 minutes, however often the scheduler asks."""
+    often = msgspec.structs.replace(POLICY, period=timedelta(minutes=1))
+    google = msgspec.structs.replace(often, labels=Labels(GOOGLE, cluster="demo"))
+    made = planned([rule(deltas, disk=A)], policy=google)
+    said = "less than 10 minutes, in which this cloud takes one snapshot of a disk"
+    assert [said in p.message for p in made.problems] == [True] * warned
+    assert planned([rule(deltas, disk=A)], policy=often).problems == ()
+
+
 # Listings
 
 
