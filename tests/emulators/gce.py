@@ -58,7 +58,9 @@ COPIED = ("name", "description", "snapshotType", "chainName")
 # labels, where the request has any.
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "disks.aggregatedList": ("compute.disks.list",),
+    "disks.delete": ("compute.disks.delete",),
     "disks.get": ("compute.disks.get",),
+    "disks.insert": ("compute.disks.create", "compute.disks.setLabels"),
     "disks.list": ("compute.disks.list",),
     "disks.testIamPermissions": (),
     "globalOperations.get": ("compute.globalOperations.get",),
@@ -360,6 +362,14 @@ class GCE:
             self._shelf(project).put(label(_turn(made, status), labels))
         return str(made["name"])
 
+    def age(self, time: timedelta) -> None:
+        """Make every snapshot older."""
+        with self._lock:
+            for shelf in self._shelves.values():
+                for snapshot in shelf.items.values():
+                    started = datetime.fromisoformat(snapshot["creationTimestamp"])
+                    snapshot["creationTimestamp"] = stamp(started - time)
+
     def complete(self, name: str | None = None) -> None:
         """Let one snapshot become READY, or all of them, and the operations on them end."""
         with self._lock:
@@ -660,6 +670,24 @@ class GCE:
 
     # Disks and projects.
 
+    def _insert_disk(self, call: Call, fault: Fault) -> Resource:
+        name, labels = call.body["name"], call.body.get("labels", {})
+        check_labels(labels)
+        path = f"{call.path}/{name}"
+        if path in self._disks:
+            raise Refusal("alreadyExists", f"The resource '{path}' already exists")
+        size = int(call.body.get("sizeGb", 10))
+        self.add_disk(call.project, call.params["zone"], name, size_gb=size, labels=labels)
+        return self._operate(call, self._disks[path], fault, name, lambda: None)
+
+    def _delete_disk(self, call: Call, fault: Fault) -> Resource:
+        if call.path not in self._disks:
+            raise not_found(call.path)
+        disk = self._disks[call.path]
+        return self._operate(
+            call, disk, fault, disk["name"], lambda: self._disks.pop(call.path, None)
+        )
+
     def _get_disk(self, call: Call, fault: Fault) -> Resource:
         home, _, wanted = call.path.rpartition("/")
         same = (d for p, d in self._disks.items() if p.startswith(home) and d["id"] == wanted)
@@ -746,7 +774,8 @@ class GCE:
     ) -> Resource:
         """Begin an operation, and tell how it stands."""
         number, given = next(self._ids), call.params.get("requestId")
-        path = f"projects/{call.project}/global/operations/operation-{number}"
+        where = f"zones/{call.params['zone']}" if "zone" in call.params else "global"
+        path = f"projects/{call.project}/{where}/operations/operation-{number}"
         resource: Resource = {
             "kind": "compute#operation",
             "id": number,
@@ -758,6 +787,7 @@ class GCE:
             "selfLink": LINK + path,
             "targetLink": target["selfLink"],
             "targetId": target["id"],
+            **({"zone": f"{LINK}projects/{call.project}/{where}"} if where != "global" else {}),
             "user": "tests@example.com",
         }
         error, message = trouble.operation_error, trouble.message
@@ -826,11 +856,19 @@ class GCE:
 
 
 #: What begins an operation.
-BEGINNING = ("snapshots.insert", "snapshots.delete", "snapshots.setLabels")
+BEGINNING = (
+    "disks.delete",
+    "disks.insert",
+    "snapshots.insert",
+    "snapshots.delete",
+    "snapshots.setLabels",
+)
 Handler = Callable[[GCE, Call, Fault], Resource]
 HANDLERS: Mapping[str, Handler] = {
     "disks.aggregatedList": GCE._aggregate_disks,
+    "disks.delete": GCE._delete_disk,
     "disks.get": GCE._get_disk,
+    "disks.insert": GCE._insert_disk,
     "disks.list": GCE._list_disks,
     "disks.testIamPermissions": GCE._test_permissions,
     "globalOperations.get": GCE._poll,

@@ -1,19 +1,31 @@
-"""`make smoke` against the stand-ins: it tries what it says, and leaves nothing behind."""
+"""`make smoke` against the stand-ins: it tries what it says, and leaves nothing behind.
 
+One trial runs the commands as processes, as `make smoke` does; the others call them.
+"""
+
+import io
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.aws import wiring as aws
+from functions.gcp import wiring as gcp
+from shared.cli.main import main
+from shared.passes import awaiting
 from tests.emulators.ec2 import EC2
+from tests.emulators.gce import GCE
+from tools.smoke import gcp as smoke_gcp
 from tools.smoke.account import Account
 from tools.smoke.aws import AWS
-from tools.smoke.trial import Trial
+from tools.smoke.gcp import Google
+from tools.smoke.trial import Run, Trial, by_process
 
 REGION = "eu-west-1"
 
@@ -53,6 +65,27 @@ def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[EC2]:
         yield cloud
 
 
+def called(words: Sequence[str], environment: Mapping[str, str]) -> Run:
+    """Run a command in this process."""
+    build = aws.build if words[0] == "functions.aws" else gcp.build
+    out, err, before = io.StringIO(), io.StringIO(), dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            status = main("smoke", build, list(words[1:]))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Run(status, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awaiting, "POLL", 0.3)
+    monkeypatch.setattr(smoke_gcp, "LOOK", 0.1)
+
+
 def trial(account: Account, cloud: Any, folder: Path, printed: Printed) -> Trial:
     """Make a trial whose waiting makes the snapshots older in place of taking time."""
 
@@ -60,7 +93,7 @@ def trial(account: Account, cloud: Any, folder: Path, printed: Printed) -> Trial
         for snapshot in snapshots_of(cloud):
             snapshot.start_time -= timedelta(seconds=seconds)
 
-    return Trial(account, "k8s-snapshots-smoke-test", folder, printed.append, sleep)
+    return Trial(account, "k8s-snapshots-smoke-test", folder, printed.append, sleep, called)
 
 
 def snapshots_of(cloud: EC2) -> list[Any]:
@@ -72,7 +105,9 @@ def test_on_aws(ec2: EC2, tmp_path: Path) -> None:
     printed = Printed()
     with completing(ec2.complete):
         account = AWS("k8s-snapshots-smoke-test")
-        assert trial(account, ec2, tmp_path, printed).run(), printed.text()
+        made = trial(account, ec2, tmp_path, printed)
+        made._command_by = by_process
+        assert made.run(), printed.text()
     text = printed.text()
     assert "2. A backfill took one and waited" in text
     assert "3. A pass right behind it had nothing to do." in text
@@ -135,3 +170,57 @@ def test_a_held_deletion_that_goes_is_a_failure(ec2: EC2, tmp_path: Path) -> Non
     with completing(ec2.complete):
         assert not made.run()
     assert "FAILED: the report says that [] went, the cloud" in printed.text()
+
+
+PROJECT, ZONE = "my-project", "europe-west1-b"
+
+
+@pytest.fixture
+def gce(monkeypatch: pytest.MonkeyPatch) -> Iterator[GCE]:
+    with GCE(project=PROJECT) as cloud:
+        for name, value in cloud.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("ZONE", ZONE)
+        yield cloud
+
+
+def test_on_google_cloud(gce: GCE, tmp_path: Path) -> None:
+    """The same steps; what the stand-in shows is as it was assumed."""
+    printed, name = Printed(), "k8s-snapshots-smoke-test"
+
+    def sleep(seconds: float) -> None:
+        time.sleep(1.1)  # names tell the second
+        gce.age(timedelta(seconds=seconds))
+
+    with completing(gce.complete):
+        assert Trial(Google(name), name, tmp_path, printed.append, sleep, called).run(), (
+            printed.text()
+        )
+    text = printed.text()
+    assert "by AnonymousCredentials" in text
+    assert "is gone, by the cloud's word" in text
+    assert "as assumed  google-conflict: an insert of a name that is taken answers 409" in text
+    assert "OTHERWISE" not in text
+    assert text.endswith("Everything is removed again.")
+    assert gce.snapshots(PROJECT) == []
+    assert gce._disks == {}
+
+
+def test_on_google_cloud_interrupted(gce: GCE, tmp_path: Path) -> None:
+    printed, name = Printed(), "k8s-snapshots-smoke-test"
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with completing(gce.complete):
+        account = Google(name)
+        assert not Trial(account, name, tmp_path, printed.append, interrupt, called).run()
+    assert printed[-2:] == ["interrupted", "Everything is removed again."]
+    assert gce.snapshots(PROJECT) == []
+    assert gce._disks == {}
+
+
+def test_needs_to_be_told_where(monkeypatch: pytest.MonkeyPatch, gce: GCE) -> None:
+    monkeypatch.delenv("ZONE")
+    with pytest.raises(SystemExit, match="set GCLOUD_PROJECT and ZONE"):
+        Google("k8s-snapshots-smoke-test")

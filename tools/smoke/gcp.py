@@ -1,6 +1,7 @@
 """A trial on Google Cloud: one persistent disk and its snapshots."""
 
 import os
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,12 @@ from tools.smoke.account import Found, Seen
 
 #: Marks the disk, so that one that is left behind can be found.
 LABEL = "k8s-snapshots-smoke"
+#: Seconds between two looks at an operation, and how many looks there are: three minutes.
+LOOK, LOOKS = 1, 180
+
+
+class OperationFailed(Exception):
+    """An operation that was begun did not end well."""
 
 
 class Google:
@@ -46,7 +53,9 @@ class Google:
         """Make a disk, and wait until its operation is done."""
         disk = compute_v1.Disk(name=self._name, size_gb=1, labels={LABEL: self._run})
         self._made = True
-        self._disks.insert(project=self._project, zone=self._zone, disk_resource=disk).result(120)
+        self._end(
+            self._disks.insert_unary(project=self._project, zone=self._zone, disk_resource=disk)
+        )
         return f"zones/{self._zone}/disks/{self._name} in {self._project}"
 
     def volume(self) -> dict[str, object]:
@@ -87,19 +96,33 @@ class Google:
             return []
         left: list[str] = []
         for snapshot in self._list():
-            left += self._gone(snapshot.name, self._snapshots.delete, snapshot=snapshot.name)
-        left += self._gone(self._name, self._disks.delete, zone=self._zone, disk=self._name)
+            left += self._gone(snapshot.name, self._snapshots.delete_unary, snapshot=snapshot.name)
+        left += self._gone(self._name, self._disks.delete_unary, zone=self._zone, disk=self._name)
         self._made = bool(left)
         return left
 
     def _gone(self, name: str, delete: Any, **what: str) -> list[str]:
         try:
-            delete(project=self._project, **what).result(180)
+            self._end(delete(project=self._project, **what))
         except NotFound:
             return []
-        except GoogleAPICallError as error:
-            return [f"{name}: {error.message}"]
+        except (GoogleAPICallError, OperationFailed) as error:
+            return [f"{name}: {getattr(error, 'message', error)}"]
         return []
+
+    def _end(self, operation: Any) -> None:
+        """Wait until an operation has ended."""
+        place = {"zone": self._zone} if operation.zone else {}
+        kind = "ZoneOperationsClient" if place else "GlobalOperationsClient"
+        client, name = self._login.client(kind), operation.name
+        for _ in range(LOOKS):
+            found = client.get(project=self._project, operation=name, **place)
+            if found.status == compute_v1.Operation.Status.DONE:
+                if found.error.errors:
+                    raise OperationFailed(found.error.errors[0].message)
+                return
+            time.sleep(LOOK)
+        raise OperationFailed(f"the operation {name} has no end after {LOOK * LOOKS} s")
 
     def _list(self) -> list[Any]:
         ending = f"/zones/{self._zone}/disks/{self._name}"
@@ -112,7 +135,9 @@ class Google:
             name=name, source_disk=f"projects/{self._project}/zones/{self._zone}/disks/{self._name}"
         )
         try:
-            self._snapshots.insert(project=self._project, snapshot_resource=snapshot).result(180)
+            self._end(
+                self._snapshots.insert_unary(project=self._project, snapshot_resource=snapshot)
+            )
         except GoogleAPICallError as error:
             said = f"an insert of a name that is taken answers {error.code}"
             return Seen("google-conflict", said, error.code == 409)

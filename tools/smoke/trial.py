@@ -40,6 +40,19 @@ class Run(NamedTuple):
         return found
 
 
+def by_process(words: Sequence[str], environment: Mapping[str, str]) -> Run:
+    """Run a module of the product in a process of its own."""
+    made = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Run(made.returncode, made.stdout, made.stderr)
+
+
 class Trial:
     """One trial; `run` does it all.
 
@@ -49,6 +62,7 @@ class Trial:
         folder: for the rules.
         say: prints a line.
         sleep: waits so many seconds.
+        command: runs a module with its arguments.
     """
 
     def __init__(
@@ -58,7 +72,9 @@ class Trial:
         folder: Path,
         say: Callable[[str], None] = print,
         sleep: Callable[[float], None] = time.sleep,
+        command: Callable[[Sequence[str], Mapping[str, str]], Run] = by_process,
     ) -> None:
+        self._command_by = command
         self._account, self._name, self._say, self._sleep = account, name, say, sleep
         self._rules, self._disk = folder / "rules.json", ""
 
@@ -68,8 +84,8 @@ class Trial:
         try:
             self._steps()
             done = True
-        except Failed as failed:
-            self._say(f"FAILED: {failed}")
+        except Exception as error:  # whatever it was, what was made is removed
+            self._say(f"FAILED: {error}" if isinstance(error, Failed) else f"FAILED: {error!r}")
         except KeyboardInterrupt:
             self._say("interrupted")
         finally:
@@ -176,16 +192,8 @@ class Trial:
             raise Failed(f"expected {figures}, but {wrong}: {why}")
 
     def _command(self, command: str, *arguments: str) -> Run:
-        words = [sys.executable, "-m", self._account.module, command, "--rules", str(self._rules)]
-        made = subprocess.run(
-            [*words, *arguments],
-            cwd=ROOT,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Run(made.returncode, made.stdout, made.stderr)
+        words = [self._account.module, command, "--rules", str(self._rules), *arguments]
+        return self._command_by(words, self._environment())
 
     def _environment(self) -> dict[str, str]:
         """Give the caller's environment without settings that would reach beyond the trial."""
