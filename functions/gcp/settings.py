@@ -80,8 +80,9 @@ class GCPSettings(Settings, frozen=True, kw_only=True):
     snapshot_tag: Annotated[
         str,
         Meta(
-            description="A tag for new snapshots, `tagKeys/KEY=tagValues/VALUE`, where the grant "
-            "of `compute.snapshots.delete` has a condition on it. Default: none.",
+            description="A tag for new snapshots, `tagKeys/KEY=tagValues/VALUE`, on which the "
+            "grant to delete snapshots then depends; older snapshots get it by `adopt --apply`. "
+            "Default: none.",
             pattern=r"^(tagKeys/\d+=tagValues/\d+)?$",
             examples=["tagKeys/123456789012=tagValues/567890123456"],
         ),

@@ -41,7 +41,7 @@ variable "cluster_id" {
 }
 
 variable "kube_config_secret" {
-  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, perhaps with `/versions/V`, in Secret Manager."
+  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`, in Secret Manager."
   type        = string
   default     = ""
   nullable    = false
