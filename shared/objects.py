@@ -200,6 +200,9 @@ class _Loose(msgspec.Struct):
 def decode_list(data: bytes, read_from: str) -> Objects:
     """Decode what `kubectl get pv,pvc,snapshotrules -A -o json` prints.
 
+    A List may hold other lists, such as the pages that `kubectl get --raw` prints: their items have
+    no kind of their own.
+
     Raises:
         ClusterError: where it is no such List.
     """
@@ -215,18 +218,29 @@ def decode_list(data: bytes, read_from: str) -> Objects:
             f"{read_from} is not a List: write it with "
             "kubectl get pv,pvc,snapshotrules --all-namespaces -o json"
         )
-    for item in listed.items:
-        objects.add(_kind(item, objects), [item])
+    for kind, item in _items(listed, objects):
+        objects.add(kind, [item])
     return objects
 
 
-def _kind(item: msgspec.Raw, objects: Objects) -> str:
-    try:
-        kind = msgspec.json.decode(item, type=_Loose).kind
-    except _UNREADABLE as error:
-        objects.problems.append(_malformed("object", item, error))
-        return ""
-    return kind if isinstance(kind, str) else ""
+def _items(listed: _Loose, objects: Objects) -> Iterable[tuple[str, msgspec.Raw]]:
+    """Give the items of a list, each with its kind; of a List those of its lists."""
+    of = _text(listed.kind).removesuffix("List")
+    for item in listed.items or ():
+        try:
+            found = decode(bytes(item), _Loose)
+        except _UNREADABLE as error:
+            objects.problems.append(_malformed("object", item, error))
+            continue
+        kind = _text(found.kind) or of
+        if not of and kind.removesuffix("List") in KINDS and found.items is not None:
+            yield from _items(found, objects)
+        else:
+            yield kind, item
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Problem:

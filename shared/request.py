@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.errors import RequestError
+from shared.errors import DeltasError, RequestError
 from shared.model import Disk, Problem, Rule
+from shared.retention.deltas import Span, parse_duration
 from shared.text import shorten
 
 Mode = Literal["reconcile", "plan", "backfill", "explain"]
@@ -71,7 +72,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release_holds: bool = False
     accept_rules: bool = False
     force: bool = False
-    keep_for: timedelta = timedelta(days=7)
+    keep_for: Span = timedelta(days=7)
     wait: bool = False
 
 
@@ -93,9 +94,9 @@ def parse_request(event: Any) -> Request:
             '{"mode": "plan"}, or {} for a reconcile'
         )
     if "source" in event and "detail-type" in event:
-        return Request()
+        return _scheduled(event)
     try:
-        request = msgspec.convert(event, Request)
+        request = msgspec.convert(_with_keep_for(event), Request)
     except msgspec.ValidationError as error:
         raise RequestError(_explain(str(error))) from None
     except UnicodeError:
@@ -117,15 +118,41 @@ def parse_request(event: Any) -> Request:
     return request
 
 
+def _scheduled(event: Mapping[str, Any]) -> Request:
+    """Read EventBridge's envelope, which asks for a reconcile of everything and nothing else."""
+    detail = event["detail"] if isinstance(event.get("detail"), dict) else {}
+    ours = [name for name in Request.__struct_fields__ if name in event or name in detail]
+    if ours:
+        raise RequestError(
+            f"{ours[0]} stands in an EventBridge event, which is always a reconcile of everything: "
+            'make it the input of the target or schedule, all of it, such as {"mode": "plan"}'
+        )
+    return Request()
+
+
+def _with_keep_for(event: dict[str, Any]) -> dict[str, Any]:
+    """Read keep_for as deltas are read: weeks, months and years are durations too."""
+    if "keep_for" not in event:
+        return event
+    text, (shortest, longest) = event["keep_for"], KEEP_FOR
+    try:
+        span, length = parse_duration(text if isinstance(text, str) else "")
+    except DeltasError:
+        length = timedelta(0)
+    if shortest <= length <= longest:
+        return event | {"keep_for": span}
+    raise RequestError(
+        f"keep_for: {shorten(text, 40)!r} is no ISO 8601 duration of P1D to P3650D, such as P7D, "
+        "P2W or P1M"
+    )
+
+
 def _check_backfill(request: Request, event: Mapping[str, Any]) -> None:
     for field in ("force", "keep_for", "wait"):
         if field in event and request.mode != "backfill":
             raise RequestError(f'{field} belongs to a backfill; say "mode": "backfill" as well')
     if "keep_for" in event and not request.force:
         raise RequestError('keep_for is for forced snapshots; say "force": true as well')
-    shortest, longest = KEEP_FOR
-    if not shortest <= request.keep_for <= longest:
-        raise RequestError("keep_for: P1D to P3650D would do")
     if request.release_holds and request.mode in ("backfill", "explain"):
         raise RequestError("release_holds is for passes that delete; leave it out")
 
@@ -150,8 +177,6 @@ def _explain(text: str) -> str:
             'mode is "reconcile", "plan", "backfill" or "explain"; adopt and restore are commands '
             "of python -m functions.aws or functions.gcp"
         )
-    elif field == "keep_for":
-        would_do = "keep_for is an ISO 8601 duration, such as P7D"
     elif field.startswith("only."):
         would_do = f'{field.split("[")[0]} is a list of strings, such as ["shop"]'
     elif field == "only":

@@ -18,7 +18,7 @@ from functions.aws.lookups import CONFIG, ask, no_credentials
 from shared.access.connect import connection_client
 from shared.access.ways import Way
 from shared.errors import ClusterError, SettingsError
-from shared.sources.api import Hints
+from shared.sources.refusals import Hints
 from shared.text import shorten
 
 #: EKS takes a token for 15 minutes after it was signed, whatever it says of itself.

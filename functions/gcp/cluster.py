@@ -11,7 +11,7 @@ from functions.gcp.lookups import Asked, Rest
 from shared.access.connect import connection_client
 from shared.access.ways import Way
 from shared.errors import ClusterError, SettingsError
-from shared.sources.api import Hints
+from shared.sources.refusals import Hints
 from shared.text import shorten
 
 ORIGIN = "https://container.googleapis.com"

@@ -5,9 +5,12 @@ Of that package its transport, TLS and credentials are used; see `cluster` for w
 
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
+from shared import __version__
+from shared.access.entries import Unusable, impersonation, in_the_clear
 from shared.errors import ClusterError
 from shared.text import shorten
 
@@ -18,12 +21,24 @@ def kubeconfig_client(path: str) -> Any:
     Raises:
         ClusterError: where the file cannot be read or names no usable cluster.
     """
-    from kubernetes import client, config
+    from kubernetes import client
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
-    configuration = client.Configuration()
-    _guard(path, lambda: config.load_kube_config(path, client_configuration=configuration,
-                                                 persist_config=False))  # fmt: skip
-    return _guard(path, lambda: _client(configuration))
+    def connect() -> Any:
+        configuration, merged = client.Configuration(), KubeConfigMerger(path).config
+        KubeConfigLoader(merged).load_and_set(configuration)
+        return _client(configuration, _current_user(merged))
+
+    return _guard(path, connect)
+
+
+def _current_user(config: Any) -> Mapping[str, Any]:
+    """Give the entry of the current context's user, in a kubeconfig that could be loaded."""
+    context = config["contexts"].get_with_name(config["current-context"])["context"]
+    if not (context.safe_get("user") and config.safe_get("users")):
+        return {}
+    entry = config["users"].get_with_name(context["user"], safe=True)
+    return dict(entry["user"].value) if entry else {}
 
 
 def kubeconfig_cluster(path: str) -> str:
@@ -47,7 +62,7 @@ def kubeconfig_dict_client(content: dict[str, Any], setting: str) -> Any:
         config.load_kube_config_from_dict(
             content, client_configuration=configuration, persist_config=False
         )
-        return _client(configuration)
+        return _client(configuration, content["users"][0]["user"])
 
     return _usable(setting, connect, "kubectl should be able to use it as it stands")
 
@@ -105,25 +120,52 @@ def in_cluster_client() -> Any:
     return _client(configuration)
 
 
-def _client(configuration: Any) -> Any:
+def _client(configuration: Any, user: Mapping[str, Any] | None = None) -> Any:
+    """Make the connection; `user` is the kubeconfig's, whose impersonation is honoured.
+
+    Raises:
+        ClusterError: where it would not be safe.
+        Unusable: where the user cannot be honoured.
+    """
     import urllib3
     from kubernetes import client
 
-    if not configuration.verify_ssl:
-        raise ClusterError(
-            "insecure-skip-tls-verify would send the credentials to anybody who answers: give the "
-            "cluster's CA as certificate-authority-data in its place"
-        )
-    # A page that does not come in time is waited for once more only: passes have a deadline.
+    _check(configuration)
+    # A page that does not come in time is waited for once more only: passes have a deadline. A
+    # redirect would take the credentials to an address that nobody has configured.
     configuration.retries = urllib3.Retry(
         total=2,
         read=1,
+        redirect=False,
         backoff_factor=0.5,
         status_forcelist=(429, 500, 502, 503, 504),
         respect_retry_after_header=False,
         raise_on_status=False,
     )
-    return client.ApiClient(configuration)
+    api: Any = client.ApiClient(configuration)
+    api.user_agent = f"k8s-snapshots/{__version__}"
+    for header, value in impersonation(user or {}).items():
+        api.set_default_header(header, value)
+    return api
+
+
+def _check(configuration: Any) -> None:
+    """Refuse ways on which others could read the credentials, and those that lack a package."""
+    if not configuration.verify_ssl:
+        raise ClusterError(
+            "insecure-skip-tls-verify would send the credentials to anybody who answers: give the "
+            "cluster's CA as certificate-authority-data in its place"
+        )
+    if in_the_clear(configuration.host):
+        raise ClusterError(
+            "the API's address is no https:// address, so that others on the way could read the "
+            "credentials and change the rules: write https://, or use a tunnel to 127.0.0.1"
+        )
+    if str(configuration.proxy or "").lower().startswith("socks") and not find_spec("socks"):
+        raise ClusterError(
+            "the proxy to the API is a SOCKS proxy (proxy-url of the kubeconfig, or HTTPS_PROXY), "
+            "which needs the package PySocks: pip install PySocks, or name an http proxy"
+        )
 
 
 def _guard(path: str, read: Callable[[], Any]) -> Any:
@@ -140,6 +182,8 @@ def _usable(setting: str, read: Callable[[], Any], hint: str) -> Any:
 
     try:
         return read()
+    except Unusable as error:
+        raise ClusterError(f"{setting} cannot be used as a kubeconfig: {error}") from None
     except config.ConfigException as error:
         # What follows names the place by printing the whole entry, with its token.
         said = str(error).removeprefix("Invalid kube-config file. ").partition(" in ")[0]

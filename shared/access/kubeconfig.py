@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from shared.access.entries import Unusable, impersonation, in_the_clear
 from shared.errors import ClusterError
 from shared.sources.plain_yaml import NotPlain, load_all
 from shared.text import shorten
@@ -51,28 +52,24 @@ def parse(text: str, setting: str) -> Kubeconfig:
         user = _entry(content, "user", context["user"]) if context.get("user") in known else {}
         _refuse(user, "user")
         _refuse(cluster, "cluster")
-        if not isinstance(cluster["server"], str):
-            raise TypeError
+        _refuse_plain(cluster)
+        impersonation(user)
     except (KeyError, TypeError, AttributeError, StopIteration):
         why = _CONTEXT
-    except _Unusable as error:
+    except Unusable as error:
         why = str(error)
     else:
         return Kubeconfig(str(context["cluster"]), _only(cluster, user))
     raise ClusterError(f"{setting} cannot be used as a kubeconfig: {why}")
 
 
-class _Unusable(Exception):
-    """Why the kubeconfig cannot be used."""
-
-
 def _load(text: str) -> Any:
     try:
         (content,) = load_all(text) or [None]
     except NotPlain as error:
-        raise _Unusable(str(error)) from None
+        raise Unusable(str(error)) from None
     except ValueError:
-        raise _Unusable("it holds several YAML documents") from None
+        raise Unusable("it holds several YAML documents") from None
     return content
 
 
@@ -86,7 +83,21 @@ def _entry(content: Any, kind: str, name: str) -> dict[str, Any]:
 def _refuse(entry: dict[str, Any], kind: str) -> None:
     for field, (why, would_do) in _REFUSED[kind].items():
         if field in entry:
-            raise _Unusable(f"{why}, which a function cannot use: {would_do}")
+            raise Unusable(f"{why}, which a function cannot use: {would_do}")
+
+
+def _refuse_plain(cluster: dict[str, Any]) -> None:
+    """Refuse a way on which others could read the credentials, or write the rules."""
+    server, proxy = cluster["server"], cluster.get("proxy-url")
+    if not isinstance(server, str) or not isinstance(proxy or "", str):
+        raise TypeError
+    if in_the_clear(server):
+        raise Unusable("its cluster's server is no https:// address; the API answers by one")
+    if proxy and in_the_clear(proxy):
+        raise Unusable(
+            "its proxy-url is no https:// address; name one that is, or set HTTPS_PROXY in the "
+            "function's environment"
+        )
 
 
 def _only(cluster: dict[str, Any], user: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from shared.access.connect import (
 )
 from shared.ports import RulesSource
 from shared.settings import Settings
-from shared.sources.api import Hints
 from shared.sources.cluster import Cluster
+from shared.sources.refusals import Hints
 
 
 class Way(NamedTuple):

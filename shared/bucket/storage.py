@@ -4,6 +4,7 @@ For `s3://backups/demo/rules.json.gz` the bucket is `backups`, the folder `demo/
 
     demo/rules.json.gz                               the mirror
     demo/rules/state/SCOPE.json                      a scope's lease, and what was begun there
+    demo/rules/known.json                            how many disks had rules, by the day
     demo/rules/read.json                             since when the cluster's answers lost rules
     demo/rules/reports/YYYY/MM/DD/TIME-PASS.json.gz  the whole report of a pass
 """

@@ -111,7 +111,8 @@ def _add_backfill(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep-for",
         metavar="DURATION",
-        help="how long what is forced is kept, whatever the rules say (default P7D)",
+        help="how long what is forced is kept, whatever the rules say: P1D to P3650D, such as P2W "
+        "or P1M (default P7D)",
     )
     command.add_argument(
         "--wait",

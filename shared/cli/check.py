@@ -1,9 +1,9 @@
 """What `check` tries, one thing after the other: access, rules, permissions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.errors import SnapshotsError
-from shared.model import Rule
+from shared.model import Rule, Source
 from shared.passes.run import Outcome, run
 from shared.passes.world import Ports
 from shared.planning.actions import Create
@@ -28,12 +28,16 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
     if ports.storage and ports.source.live:
         yield from _mirror(ports.storage.mirror)
     if not all(result.ok for result in access):
+        yield from _writing(ports, [])
         return
     try:
         outcome = run(Request(mode="plan"), settings, ports)
     except SnapshotsError as error:
+        yield from _writing(ports, [])
         yield Check("plan", False, str(error))
         return
+    rules = [rule.source for rule in outcome.ruleset.rules if rule.source.kind == "SnapshotRule"]
+    yield from _writing(ports, rules)
     yield from _rules(outcome)
     yield from _permissions(outcome, ports)
 
@@ -50,6 +54,11 @@ def _mirror(mirror: Mirror) -> Iterable[Check]:
         yield Check("mirror", False, str(error))
     else:
         yield Check("mirror", True, f"{mirror.url}: {count} objects, {words(copy.age)} old")
+
+
+def _writing(ports: Ports, rules: Sequence[Source]) -> Iterable[Check]:
+    """Try what WRITE_STATUS needs, where it is set."""
+    return ports.status.check(rules) if ports.status else ()
 
 
 def _rules(outcome: Outcome) -> Iterable[Check]:

@@ -7,25 +7,29 @@ compares anew, writes it again.
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from shared.bounded import TooSlow, within
 from shared.errors import SnapshotsError
-from shared.model import RuleSet
+from shared.model import RuleSet, Source
 from shared.objects import Objects
 from shared.planning.actions import Plan
 from shared.planning.labels import Labels
-from shared.ports import Listing
+from shared.ports import Check, Listing
 from shared.reports.applied import Applied
+from shared.reports.cluster_checks import check_writing
 from shared.reports.cluster_requests import (
     Client,
     Invalid,
     Missing,
     NotWritten,
+    Result,
     patch_status,
     post_event,
+    rules_have_status,
 )
 from shared.reports.events import EventPost, events
 from shared.reports.rule_statuses import statuses
@@ -46,6 +50,13 @@ KNOWN = timedelta(minutes=10)
 
 T = TypeVar("T", StatusPatch, EventPost)
 
+#: What was not written, and needed not be.
+_LEFT: dict[Result, str] = {
+    "there": "there already",
+    "changed": "changed meanwhile",
+    "terminating": "in namespaces that are about to go",
+}
+
 
 class StatusWriter:
     """Writes to a Kubernetes API.
@@ -57,6 +68,10 @@ class StatusWriter:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[str, datetime] = {}
+
+    def check(self, rules: Sequence[Source]) -> Iterable[Check]:
+        """Try to write, storing nothing; `rules` are SnapshotRules that are there."""
+        return check_writing(self._client, rules)
 
     def tell(
         self,
@@ -91,8 +106,14 @@ class StatusWriter:
             return time.monotonic() < end and left()
 
         def all_of_it() -> None:
-            _write_each("statuses", patches, MAX_STATUSES, self._patch, more)
-            _write_each("events", self._unknown(posts), MAX_EVENTS, self._post, more)
+            series = _Series("statuses", patches, MAX_STATUSES)
+            series.write(self._patch, more)
+            if series.missing and not series.done["written"]:
+                series.explain(rules_have_status(self._client))
+            series.tell()
+            others = _Series("events", self._unknown(posts), MAX_EVENTS)
+            others.write(self._post, more)
+            others.tell()
 
         try:
             within(BUDGET + 10, all_of_it)
@@ -102,14 +123,14 @@ class StatusWriter:
             # Whatever lies on the way to the API may raise anything, with anything in its text.
             log.error("the status in the cluster could not be written: %s", type(error).__name__)
 
-    def _patch(self, patch: StatusPatch) -> bool:
-        return patch_status(self._client, patch) == "written"
+    def _patch(self, patch: StatusPatch) -> Result:
+        return patch_status(self._client, patch)
 
-    def _post(self, post: EventPost) -> bool:
+    def _post(self, post: EventPost) -> Result:
         result = post_event(self._client, post)
-        if result in ("written", "conflict"):
+        if result in ("written", "there"):
             self._known[post.name] = post.at
-        return result == "written"
+        return result
 
     def _unknown(self, posts: Sequence[EventPost]) -> list[EventPost]:
         """Leave out what this process has written lately; told by the passes' own time."""
@@ -122,29 +143,41 @@ class StatusWriter:
         return [post for post in posts if post.name not in self._known]
 
 
-def _write_each(
-    what: str,
-    items: Sequence[T],
-    most: int,
-    send: Callable[[T], bool],
-    more: Callable[[], bool],
-) -> None:
-    """Send one after the other, until too many are refused in a row."""
-    written, refused, why = 0, 0, ""
-    for item in _some(items, most):
-        if refused == REFUSALS or not more():
-            break
-        try:
-            written += send(item)
-            refused = 0
-        except NotWritten as error:
-            refused += not isinstance(error, Invalid)
-            if not isinstance(error, Missing) or refused == REFUSALS:
-                why = why or f"{item.source}: {error}"
-    if why:
-        log.error("some %s could not be written, such as that of %s", what, why)
-    if items:
-        log.info("wrote %d of %d %s", written, len(items), what)
+class _Series(Generic[T]):
+    """Things to write one after the other, until too many are refused in a row."""
+
+    def __init__(self, what: str, items: Sequence[T], most: int) -> None:
+        self._what, self._most = what, most
+        self._items: Sequence[T] = items
+        self.done: Counter[Result] = Counter()
+        self.missing, self._why, self._refused = "", "", 0
+
+    def write(self, send: Callable[[T], Result], more: Callable[[], bool]) -> None:
+        for item in _some(self._items, self._most):
+            if self._refused == REFUSALS or not more():
+                break
+            try:
+                self.done[send(item)] += 1
+                self._refused = 0
+            except Missing as error:
+                self._refused += 1
+                self.missing = self.missing or f"{item.source}: {error}"
+            except NotWritten as error:
+                self._refused += not isinstance(error, Invalid)
+                self._why = self._why or f"{item.source}: {error}"
+
+    def explain(self, present: bool | None) -> None:
+        """Say what none was written for; `present` tells whether there could be any at all."""
+        if present is False or (present is None and self._refused == REFUSALS):
+            self._why = self._why or self.missing
+
+    def tell(self) -> None:
+        if self._why:
+            log.error("some %s could not be written, such as that of %s", self._what, self._why)
+        if self._items:
+            left = [f"{self.done[key]} {words}" for key, words in _LEFT.items() if self.done[key]]
+            log.info("wrote %d of %d %s%s", self.done["written"], len(self._items), self._what,
+                     f"; {', '.join(left)}" if left else "")  # fmt: skip
 
 
 def _some(items: Sequence[T], most: int) -> Sequence[T]:

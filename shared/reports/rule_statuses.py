@@ -77,7 +77,7 @@ def statuses(
         rule, wrong = rules.get(before.source), problems.get(before.source, [])
         status = _status(rule, wrong, before, known, now)
         if status is not None and status != before.status:
-            patches.append(patch_to(before.source, status))
+            patches.append(patch_to(before, status))
     return sorted(patches, key=lambda patch: patch.source)
 
 

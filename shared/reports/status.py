@@ -53,23 +53,29 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
 
 class FoundStatus(NamedTuple):
-    """The status that a rule has, and the rule's generation where it is a number."""
+    """The status that a rule has, and the rule's generation where it is a number.
+
+    `uid` tells the rule from another one of its name, made after it was deleted.
+    """
 
     source: Source
+    uid: str
     generation: int | None
     status: Status
 
 
 class StatusPatch(NamedTuple):
-    """One status to write: `status` is the merge patch of it, null for what is to go."""
+    """One status to write, whole, and the `uid` of the rule that it is of."""
 
     source: Source
+    uid: str
     status: dict[str, Any]
 
 
 class _Metadata(msgspec.Struct):
     name: str
     namespace: str = ""
+    uid: str = ""
     generation: Any = None
 
 
@@ -90,10 +96,10 @@ def read_status(manifest: msgspec.Raw | bytes) -> FoundStatus | None:
         status = msgspec.json.decode(found.status, type=Status | None) or Status()
     except _UNREADABLE:
         status = Status()
-    return FoundStatus(source, generation if type(generation) is int else None, status)
+    number = generation if type(generation) is int else None
+    return FoundStatus(source, metadata.uid, number, status)
 
 
-def patch_to(source: Source, status: Status) -> StatusPatch:
-    """Make the merge patch that leaves just this status, whatever was there."""
-    written: dict[str, Any] = msgspec.to_builtins(status)
-    return StatusPatch(source, dict.fromkeys(Status.__struct_encode_fields__) | written)
+def patch_to(found: FoundStatus, status: Status) -> StatusPatch:
+    """Say what to write over a status that was found."""
+    return StatusPatch(found.source, found.uid, msgspec.to_builtins(status))

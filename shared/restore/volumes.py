@@ -4,6 +4,7 @@ Names from the cluster are untrusted input.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -48,8 +49,9 @@ def read_cluster_volumes(
 ) -> list[ClusterVolume]:
     """Read what the disks of this cloud are to the cluster; nothing where there are no objects.
 
-    Only a volume's claimRef says whose it is, never a claim. `locate` is the provider's, for disks
-    that the objects do not place.
+    Only a volume's claimRef says whose it is, never a claim. Disks that just a SnapshotRule names
+    are among them, with nothing else known. `locate` is the provider's, for disks that the objects
+    do not place.
     """
     if objects is None:
         return []
@@ -61,9 +63,23 @@ def read_cluster_volumes(
         for (namespace, name), claim in claims.items()
         if (namespace, name) not in served
     ]
+    known = {v.disk for v in found}
+    found += [ClusterVolume(disk=d) for d in _disks_of_rules(objects, volumes) if d not in known]
     places = locate({v.disk for v in found if v.disk}) if locate else {}
     found.sort(key=lambda v: (v.namespace, v.claim, not v.bound, v.volume))
     return [_placed(volume, places) for volume in found]
+
+
+def _disks_of_rules(objects: Objects, volumes: Volumes) -> list[Disk]:
+    """List the disks that SnapshotRules name by `spec.disk`."""
+    found = set()
+    for rule in objects.rules:
+        spec = rule.spec if isinstance(rule.spec, Mapping) else {}
+        disk = spec.get("disk")
+        if spec.get("backend") == volumes.backend and isinstance(disk, Mapping):
+            with suppress(UnknownDisk):
+                found.add(volumes.from_spec(disk))
+    return sorted(found)
 
 
 def _read_volume(

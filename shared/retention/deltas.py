@@ -5,6 +5,8 @@ generation: one snapshot every *step*, for a *span*. Years and months have no le
 they get one when they are resolved against an anchor.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -26,6 +28,8 @@ LONGEST = timedelta(days=36_525)
 
 #: Only for order and length while no anchor is known; a month of 31 days precedes it.
 _NOMINAL = datetime(2001, 2, 1, tzinfo=UTC)
+#: Between durations people write these in place of blanks.
+_SEPARATORS = re.compile(r"[\s,;/|]+")
 _EXAMPLE = "for example 'PT1H P1D P30D P360D'"
 
 #: A timedelta, or isodate's Duration, which has no types, for years and months.
@@ -75,18 +79,52 @@ def parse(text: str) -> Deltas:
     if len(text) > MAX_TEXT:
         raise DeltasError(f"is {len(text):,} characters long; at most {MAX_TEXT} are accepted")
     words = text.split()
+    spans = _parse_all(words)
     if len(words) < 2:
         raise DeltasError(
             f"has {counted(len(words), 'duration')}; at least two are needed, "
             f"the interval and how long to keep, {_EXAMPLE}"
         )
-    spans = [_parse_one(word) for word in words]
     nominal = [_length(span, word) for span, word in zip(spans, words, strict=True)]
     order = sorted(range(len(spans)), key=nominal.__getitem__)
     lengths = tuple(nominal[i] for i in order)
     _check_count(lengths)
     normal = " ".join(words).replace(",", ".")
     return Deltas(normal, tuple(spans[i] for i in order), order == sorted(order), lengths)
+
+
+def parse_duration(text: str) -> tuple[Span, timedelta]:
+    """Parse one duration; give it and its length, which a year or month has only nominally.
+
+    Raises:
+        DeltasError: where it is none, or not longer than zero, or longer than 100 years.
+    """
+    span = _parse_one(text)
+    return span, _length(span, text)
+
+
+def _parse_all(words: Sequence[str]) -> list[Span]:
+    try:
+        return [_parse_one(word) for word in words]
+    except DeltasError as error:
+        raise DeltasError(_meant(words) or str(error)) from error
+
+
+def _meant(words: Sequence[str]) -> str:
+    """Say what was probably meant by words that are no durations; nothing where that is unclear."""
+    tidy = [word for word in _SEPARATORS.split(" ".join(words)) if word]
+    capital = [word.upper() for word in tidy]
+    if len(tidy) < 2 or not all(map(_is_duration, capital)):
+        return ""
+    what = "in small letters" if tidy != capital else "that are separated by more than blanks"
+    return f"has durations {what}; write '{shorten(' '.join(capital), 80)}'"
+
+
+def _is_duration(word: str) -> bool:
+    try:
+        return bool(_parse_one(word))
+    except DeltasError:
+        return False
 
 
 def _parse_one(word: str) -> Span:

@@ -4,6 +4,7 @@ Every object is untrusted input: a claim or rule reaches only the disks that the
 says belong to its namespace, and what has no such power causes no hold either.
 """
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from shared.rules.bindings import Bindings
 from shared.rules.names import SHORT, rule_name, source_of
 from shared.rules.targets import Target, target_of
 from shared.rules.wrong import Skip, Warned, Wrong
+from shared.text import shorten
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,13 +99,24 @@ def _written(item: Object, options: Options) -> _Written:
 
 def _deltas(written: _Written, target: Target) -> Deltas:
     field, text = written
-    if not isinstance(text, str) or not text.strip():
-        raise Wrong(field, text, "has no deltas; write for example 'PT1H P1D P30D', or remove "
-                    "the rule", target.disk)  # fmt: skip
     try:
+        if not isinstance(text, str) or not text.strip():
+            raise DeltasError(_no_text(text))
         return parse(text)
     except DeltasError as error:
         raise Wrong(field, text, str(error), target.disk) from None
+
+
+def _no_text(value: object) -> str:
+    """Say what stands in place of deltas, and what they might have been."""
+    if value is None or isinstance(value, str):
+        return "has no deltas; write for example 'PT1H P1D P30D', or remove the rule"
+    kind = {list: "a list", dict: "an object", bool: "a truth value"}.get(type(value), "a number")
+    example = "PT1H P1D P30D"
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        with suppress(DeltasError):
+            example = parse(" ".join(value)).text
+    return f"is {kind}; write one text, durations separated by blanks: '{shorten(example, 80)}'"
 
 
 def _rule(source: Source, target: Target, deltas: Deltas, options: Options) -> Rule:

@@ -6,12 +6,13 @@ TLS and credentials are used: pages come as bytes and are decoded to the fields 
 
 import re
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from shared.errors import ClusterError
+from shared.sources.refusals import Answer, Hints, refusal
 from shared.text import shorten
 from shared.tolerant_json import decode
 
@@ -38,26 +39,12 @@ class Page(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
-class _Status(msgspec.Struct):
-    message: str = ""
-    reason: str = ""
-
-
 class Expired(Exception):
     """The continue token is too old."""
 
 
 class Missing(Exception):
     """The API does not know the resource."""
-
-
-class Hints(NamedTuple):
-    """What to do where the way to the API ends, in the words of the cloud that it leads by."""
-
-    unreachable: str = "check its address, and the way from here to there"
-    untrusted: str = "the kubeconfig's certificate-authority-data must be the cluster's own CA"
-    refused: str = "the token or certificate has expired or belongs to another cluster"
-    forbidden: str = ""
 
 
 class API:
@@ -84,6 +71,10 @@ class API:
             self._client = self._connect()
         return self._client
 
+    def connected(self) -> bool:
+        """Tell whether there is a connection, made for an earlier read."""
+        return self._client is not None
+
     def forget(self) -> None:
         """Connect anew next time: address, CA and secrets change in the life of a process."""
         self._client = None
@@ -107,16 +98,17 @@ class API:
         Raises:
             Missing: where the API does not know the resource.
             Expired: where the token is too old.
+            NotLoggedIn, Forbidden: where the API refuses the credentials, or the list.
             ClusterError: where it cannot be had otherwise.
         """
-        status, body = self._fetch(path, query)
-        if status == 200:
-            return self._page(path, body)
-        if status == 404:
+        answer = self._fetch(path, query)
+        if answer.status == 200:
+            return self._page(path, answer.body)
+        if answer.status == 404:
             raise Missing
-        if status == 410:
+        if answer.status == 410:
             raise Expired
-        raise ClusterError(self._refusal(status, body, resource))
+        raise self._refusal(answer, resource)
 
     def _page(self, path: str, body: bytes) -> Page:
         page = decode_page(body)
@@ -128,7 +120,7 @@ class API:
             "the API?"
         )
 
-    def _fetch(self, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+    def _fetch(self, path: str, query: Mapping[str, str]) -> Answer:
         import urllib3
 
         client = self.client()
@@ -145,16 +137,14 @@ class API:
         )
         try:
             answer = client.call_api(*request, _request_timeout=TIMEOUT)
-            return answer.status, answer.response.data
+            location = str(answer.response.headers.get("Location", ""))
+            return Answer(answer.status, answer.response.data, location)
         except urllib3.exceptions.MaxRetryError as error:
             raise self._unreachable(error.reason or error) from None
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from None
         except ValueError:  # which quotes the header
-            raise ClusterError(
-                f"the token for {self.host()} holds a line break or another character that "
-                "cannot be sent: write it on one line, with nothing behind it"
-            ) from None
+            raise ClusterError(self._unsendable()) from None
 
     def _unreachable(self, error: Exception) -> ClusterError:
         text = shorten(str(error).rpartition("object at 0x")[2].partition(">: ")[2] or str(error))
@@ -163,19 +153,22 @@ class API:
             would_do = self._hints.untrusted
         return ClusterError(f"the API at {self.host()} cannot be reached: {text}; {would_do}")
 
-    def _refusal(self, status: int, body: bytes, resource: str) -> str:
-        try:
-            said = shorten(msgspec.json.decode(body, type=_Status).message, 300)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            said = ""
-        if status == 401:
-            return f"the API at {self.host()} refused the credentials (401): {self._hints.refused}"
-        if status == 403:
-            return (
-                f"the API refused to list {resource} (403): {said or 'forbidden'}; grant the verb "
-                f"list on {resource}, as manifests/rbac.yaml does{self._hints.forbidden}"
-            )
-        return f"the API answered {status} to listing {resource}: {said or 'no reason given'}"
+    def _unsendable(self) -> str:
+        if all(str(key).isprintable() and str(key).isascii() for key in self._keys()):
+            return f"the API at {self.host()} redirects to an address that is none; write its own"
+        return (
+            f"the token for {self.host()} holds a line break or another character that cannot be "
+            "sent: write it on one line, with nothing behind it"
+        )
+
+    def _keys(self) -> Iterable[Any]:
+        keys: Mapping[str, Any] = self._client.configuration.api_key
+        return keys.values()
+
+    def _refusal(self, answer: Answer, resource: str) -> ClusterError:
+        configuration = self._client.configuration
+        anonymous = not (configuration.api_key or configuration.cert_file)
+        return refusal(answer, self.host(), resource, self._hints, anonymous)
 
 
 def decode_page(body: bytes) -> Page:

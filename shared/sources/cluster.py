@@ -1,5 +1,6 @@
 """The objects from the cluster's API."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -8,7 +9,10 @@ import msgspec
 from shared.errors import ClusterError
 from shared.objects import GROUP, Objects
 from shared.ports import Check
-from shared.sources.api import API, PAGE, Expired, Hints, Missing
+from shared.sources.api import API, PAGE, Expired, Missing
+from shared.sources.refusals import Forbidden, Hints, NotLoggedIn
+
+log = logging.getLogger(__name__)
 
 #: Listings that expire on the way (410 Gone) are begun again so many times.
 RESTARTS = 3
@@ -34,8 +38,9 @@ RESOURCES = (
 class Cluster:
     """Reads rules from a Kubernetes API; implements `ports.RulesSource`.
 
-    `connect` gives an ApiClient of the kubernetes package; it is called at the first read, and at
-    the one after a failure, and raises ClusterError where there is no way in.
+    `connect` gives an ApiClient of the kubernetes package; it is called at the first read, at the
+    one after a failure, and where the API does not know the credentials any more. It raises
+    ClusterError where there is no way in.
     """
 
     live = True
@@ -53,8 +58,9 @@ class Cluster:
 
     def read(self) -> Objects:
         """Read all objects, in pages; a missing CRD is no SnapshotRules."""
+        self._api.begin()
         try:
-            return self._read()
+            return self._read_with_new_credentials()
         except ClusterError:
             self._api.forget()
             raise
@@ -69,14 +75,30 @@ class Cluster:
             except Missing:
                 yield Check(name, True, "not installed: annotations only; for SnapshotRules, "
                             "kubectl apply -f manifests/crd.yaml")  # fmt: skip
+            except Forbidden as error:
+                yield Check(name, False, str(error))
             except ClusterError as error:
                 yield Check(name, False, str(error))
-                return
+                return  # the next would say the same
             else:
                 yield Check(name, True, f"at {self._api.host()}")
 
+    def _read_with_new_credentials(self) -> Objects:
+        """Read; where a connection of an earlier read is refused, once more by a new one.
+
+        A secret that was rotated, or an account whose token ran out, then costs no pass.
+        """
+        warm = self._api.connected()
+        try:
+            return self._read()
+        except NotLoggedIn as error:
+            if not warm:
+                raise
+            log.info("connecting anew: %s", error)
+        self._api.forget()
+        return self._read()
+
     def _read(self) -> Objects:
-        self._api.begin()
         objects = Objects("cluster")
         for resource in RESOURCES:
             try:

@@ -1,5 +1,7 @@
 """Rules from a file, as kubectl prints them or as they are written for it."""
 
+import codecs
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,11 +35,10 @@ class RulesFile:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise ClusterError(f"{self._name} cannot be read: {why}") from None
-        if not data.lstrip().startswith(b"{"):
-            data = _yaml_to_json(data, self._name)
-        elif _is_single(data):
-            data = b'{"items":[%b]}' % data
-        return decode_list(data, self._name)
+        try:
+            return decode_list(_as_list(data, self._name), self._name)
+        except ClusterError as error:
+            raise ClusterError(f"{error}{_hint(data)}") from None
 
     def check(self) -> Iterable[Check]:
         """Tell whether the file can be read."""
@@ -51,10 +52,34 @@ class RulesFile:
 
     def _read(self) -> bytes:
         if self._path != "-":
-            return Path(self._path).read_bytes()
+            return _in_utf8(Path(self._path).read_bytes())
         if self._input is None:  # which can be read once, and `check` reads twice
-            self._input = sys.stdin.buffer.read()
+            self._input = _in_utf8(sys.stdin.buffer.read())
         return self._input
+
+
+def _in_utf8(data: bytes) -> bytes:
+    """Write anew what an editor or PowerShell has marked as UTF-8 or UTF-16."""
+    marked = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"}
+    marked[codecs.BOM_UTF16_BE] = "utf-16"
+    for mark, encoding in marked.items():
+        if data.startswith(mark):
+            return data.decode(encoding).encode()
+    return data
+
+
+def _as_list(data: bytes, name: str) -> bytes:
+    """Give the objects as a JSON List."""
+    if not data.lstrip().startswith(b"{"):
+        return _yaml_to_json(data, name)
+    return b'{"items":[%b]}' % data if _is_single(data) else data
+
+
+def _hint(data: bytes) -> str:
+    """Say what often spoils what kubectl printed."""
+    if re.search(rb"^warning: ", data, re.IGNORECASE | re.MULTILINE):
+        return "; it holds a warning of kubectl beside the objects: redirect with > alone, not 2>&1"
+    return ""
 
 
 def _is_single(data: bytes) -> bool:

@@ -1,5 +1,10 @@
-"""YAML that anybody may have written: bounded in depth, and without aliases, which multiply."""
+"""YAML that anybody may have written: bounded in depth, and without aliases, which multiply.
 
+Words without quotes mean what they mean to kubectl (sigs.k8s.io/yaml): PyYAML knows kinds of YAML
+1.1 that kubectl does not, and writes without quotes.
+"""
+
+from functools import cache
 from typing import Any
 
 #: Deeper than any Kubernetes object; libyaml's composer would overflow the stack at some 20,000.
@@ -18,7 +23,7 @@ def load_all(text: str | bytes) -> list[Any]:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _loader()
     try:
         depth = 0
         for event in yaml.parse(text, Loader=loader):
@@ -35,5 +40,32 @@ def load_all(text: str | bytes) -> list[Any]:
         raise NotPlain("it is no YAML" + (f", see line {mark.line + 1}" if mark else "")) from None
     except NotPlain:
         raise
-    except Exception:  # of a date or number that is none PyYAML says so in many ways
+    except Exception:  # of a value with a tag that does not fit PyYAML says so in many ways
         raise NotPlain("it is no YAML of the kind that kubectl writes") from None
+
+
+@cache
+def _loader() -> Any:
+    """Give the loader: PyYAML's, to which some words are text."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        def text(self, node: Any) -> Any:
+            """Take `=`, `<<`, 2026-13-99 as they stand."""
+            return self.construct_scalar(node)
+
+        def number(self, node: Any) -> Any:
+            """Take 12:30 for text, which is 750 in YAML 1.1, and what no number can hold."""
+            value, kind = self.construct_scalar(node), node.tag.rpartition(":")[2]
+            try:
+                return value if ":" in value else getattr(self, f"construct_yaml_{kind}")(node)
+            except ValueError:
+                return value
+
+    for kind in ("value", "merge", "timestamp"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", Loader.text)
+    for kind in ("int", "float"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", Loader.number)
+    return Loader

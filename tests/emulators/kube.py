@@ -1,12 +1,13 @@
 """A small Kubernetes API over real HTTP, which the real `kubernetes` client speaks to.
 
-It lists PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them,
-in pages; takes the status of SnapshotRules, and Events; answers access reviews; and goes wrong on
-demand. Unlike an API server's, a further page
-shows the objects of now: it starts behind the last key of the page before.
+It knows users by their tokens and applies RBAC as manifests/rbac.yaml has it; lists
+PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them, in pages
+of one moment; takes the status of SnapshotRules, and Events, tried or for good; answers access
+reviews; and goes wrong on demand. tests/test_apiserver.py compares it with a real API server.
 """
 
 import base64
+import copy
 import ipaddress
 import json
 import re
@@ -17,15 +18,30 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
+import jsonschema
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.emulators import kube_patch
+from tests.emulators.kube_rbac import (
+    ADMIN,
+    ANONYMOUS,
+    FUNCTION,
+    MANIFESTS,
+    Asked,
+    Roles,
+    User,
+    asked_by,
+    forbidden,
+)
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
 STATUS = f"/apis/{GROUP}/v1/namespaces/([^/]+)/snapshotrules/([^/]+)/status"
@@ -36,13 +52,21 @@ KINDS = {
     ("/api/v1", "persistentvolumeclaims"): "PersistentVolumeClaim",
     (f"/apis/{GROUP}/v1", "snapshotrules"): "SnapshotRule",
 }
+NAMESPACES = ("default", "kube-system")
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}
 REASONS |= {409: "AlreadyExists", 415: "UnsupportedMediaType", 422: "Invalid"}
 REASONS |= {410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
 WORDS = {
     401: "Unauthorized",
-    410: "The provided continue parameter is too old to display a consistent list result.",
+    410: "The provided continue parameter is too old to display a consistent list result. You can "
+    "start a new list without the continue parameter, or use the continue token in this response "
+    "to retrieve the remainder of the results. Continuing with the provided token results in an "
+    "inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and now may show up in the list.",
     429: "Too many requests, please try again later.",
+    415: "the body of the request was in an unknown format - accepted media types include: "
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+    422: "the server rejected our request due to an error in our request",
     500: "Internal error occurred: etcdserver: request timed out",
     503: "the server is currently unable to handle the request",
 }
@@ -53,13 +77,28 @@ Key = tuple[str, str, str]  # kind, namespace, name: what lists are ordered by
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it arrived; `body` is decoded JSON."""
+    """A request as it arrived; `body` is decoded JSON, names of headers are in lowercase."""
 
     method: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
     body: Any = None
-    content_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        """Name the kind of the body."""
+        return self.headers.get("content-type", "")
+
+    @property
+    def asked(self) -> Asked:
+        """Read it as access rules do."""
+        return asked_by(self.method, self.path, self.query)
+
+    @property
+    def dry(self) -> bool:
+        """Tell whether it is only tried."""
+        return self.query.get("dryRun") == "All"
 
     def resource(self) -> tuple[str, str]:
         """Name the API's root and the resource, such as `/api/v1` and `persistentvolumes`."""
@@ -68,11 +107,12 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """What goes back: an object as JSON, a string as it stands."""
+    """What goes back: an object as JSON, a string as it stands; `location` is of a redirect."""
 
     code: int
     body: Object | str
     content_type: str = "application/json"
+    location: str = ""
 
 
 @dataclass
@@ -89,6 +129,7 @@ class Fault:
     times: int | None = 1
     status: int = 0  # answer a Status with this code
     message: str = ""
+    redirect: str = ""  # send the client there, by 302 unless `status` says otherwise
     html: bool = False  # answer a web page, with 200 unless `status` says otherwise
     close: bool = False  # hang up without an answer
     hang: float = 0  # seconds
@@ -111,9 +152,15 @@ class Kube:
     """The API: `with Kube(objects) as kube:`. Stopped, it refuses connections; it may start again.
 
     Attributes:
+        token: of the function, which asks as the user `function`; None lets anybody do anything,
+            as the insecure port of former API servers did.
+        users: further tokens, and whom each stands for.
+        anonymous: whether who has no credentials is `system:anonymous`, as by default, or refused.
+        roles: of manifests/rbac.yaml, unless others are applied: `kube.roles.manifest(name)`.
         crd: whether SnapshotRules exist in this cluster.
-        denied: what the token may not do, such as `{"list persistentvolumes", "create events"}`;
-            a status is `patch snapshotrules.k8s-snapshots.elsdoerfer.com/status`.
+        denied: what nobody may do, whatever roles grant, such as `{"list persistentvolumes",
+            "create events"}`; a status is
+            `patch snapshotrules.k8s-snapshots.elsdoerfer.com/status`.
         status: whether the definition of SnapshotRules has a status; the daemon's had none.
         terminating: namespaces that are being deleted, which nothing new is made in.
         page_limit: no page is longer, whatever a request asks for.
@@ -128,7 +175,11 @@ class Kube:
         page_limit: int | None = None,
     ) -> None:
         self.token, self.page_limit, self.crd = token, page_limit, True
+        self.function, self.users, self.anonymous = FUNCTION, dict[str, User](), True
+        self.roles = Roles()
+        self.roles.manifest("rbac.yaml")
         self.denied: set[str] = set()
+        self._lists: dict[str, list[Object]] = {}
         self.status, self.terminating = True, set[str]()
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
@@ -225,20 +276,28 @@ class Kube:
             for item in document.get("items", [document]):
                 self.add(item)
 
+    def expire(self) -> None:
+        """Let all continue tokens be too old, as a compaction of etcd does every five minutes."""
+        with self._lock:
+            self._lists.clear()
+
     def fault(self, path_contains: str = "", **what: Any) -> Fault:
         """Let requests go wrong: the fields of `Fault`."""
         self.faults.append(Fault(path_contains, **what))
         return self.faults[-1]
 
-    def answer(self, request: Request, token: str) -> tuple[Answer, Fault]:
+    def answer(self, request: Request) -> tuple[Answer, Fault]:
         """Answer a request, or let it fail; what the connection has to do wrong comes along."""
         with self._lock:
             self.requests.append(request)
             fault = next((f for f in self.faults if f.strikes(request)), Fault())
             # What is answered in the API's place never reaches it; an answer that is lost does.
-            struck = fault.html or fault.status
+            struck = fault.html or fault.status or fault.redirect
+            token = request.headers.get("authorization", "")
             answer = missing() if struck else self._answer(request, token)
-        if fault.html:
+        if fault.redirect:
+            answer = Answer(fault.status or 302, "", "text/plain", fault.redirect)
+        elif fault.html:
             page = "<html><body><h1>Sign in</h1></body></html>"
             answer = Answer(fault.status or 200, page, "text/html; charset=utf-8")
         elif fault.status:
@@ -248,39 +307,54 @@ class Kube:
         return answer, fault
 
     def _answer(self, request: Request, token: str) -> Answer:
-        if self.token is not None and token != f"Bearer {self.token}":
+        user = self._user(token)
+        if user is None:
             return failure(401, request)
-        if request.method == "GET" and f"list {_full_name(*request.resource())}" in self.denied:
-            return failure(403, request)
+        name = request.headers.get("impersonate-user")
+        if name is not None:
+            if refusal := self._refusal(user, Asked("impersonate", "", "users", "", name)):
+                return failure(403, request, refusal, {"name": name, "kind": "users"})
+            groups = request.headers.get("impersonate-group", "")
+            user = User(name, tuple(filter(None, [groups, "system:authenticated"])))
+        if refusal := self._refusal(user, request.asked):
+            return failure(403, request, refusal, details_of(request.asked))
         for method, pattern, handler in ROUTES:
             if method == request.method and (match := re.fullmatch(pattern, request.path)):
                 return handler(self, request, match)
         return missing()
 
+    def _user(self, authorization: str) -> User | None:
+        """Tell who asks; None for a token that stands for nobody."""
+        if self.token is None:
+            return ADMIN
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":  # passwords are not taken any more either
+            return ANONYMOUS if self.anonymous else None
+        return self.function if token == self.token else self.users.get(token)
 
-def _full_name(root: str, plural: str) -> str:
-    """Name a resource as access rules do: `snapshotrules.k8s-snapshots.elsdoerfer.com`."""
-    return plural if root == "/api/v1" else f"{plural}.{root.split('/')[-2]}" if root else ""
+    def _refusal(self, user: User, asked: Asked) -> str | None:
+        if asked.right in self.denied:
+            return forbidden(user, asked)
+        return self.roles.refusal(user, asked)
 
 
-def failure(code: int, request: Request, message: str = "") -> Answer:
+def details_of(asked: Asked) -> Object:
+    """Say in an error which object it is about."""
+    kind = asked.resource.partition("/")[0]
+    found = {"name": asked.name, "group": asked.group, "kind": kind}
+    return {key: value for key, value in found.items() if value}
+
+
+def failure(
+    code: int, request: Request, message: str = "", details: Object | None = None
+) -> Answer:
     """Say an error as an API server does, in its own words where no message is given."""
-    message = message or (_forbidden(request) if code == 403 else WORDS.get(code, "failed"))
+    who = FUNCTION if code == 403 else None
+    message = message or (forbidden(who, request.asked) if who else WORDS.get(code, "failed"))
     metadata = {"continue": request.query.get("continue", "")} if code == 410 else {}
     status = {"kind": "Status", "apiVersion": "v1", "metadata": metadata, "status": "Failure"}
     said = {"message": message, "reason": REASONS.get(code, "Unknown"), "code": code}
-    return Answer(code, status | said)
-
-
-def _forbidden(request: Request) -> str:
-    root, plural = request.resource()
-    who, group = 'User "k8s-snapshots"', _full_name(root, plural).partition(".")[2]
-    namespace = request.path.partition("/namespaces/")[2].partition("/")[0]
-    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    what = f'list resource "{plural}" in API group "{group}" {where}'
-    if not root:
-        return f'forbidden: {who} cannot get path "{request.path}"'
-    return f"{_full_name(root, plural)} is forbidden: {who} cannot {what}"
+    return Answer(code, status | said | ({"details": details} if details is not None else {}))
 
 
 def missing() -> Answer:
@@ -310,7 +384,7 @@ def resources(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     known = {plural: kind for (group, plural), kind in KINDS.items() if group == root}
     if root.startswith("/apis/") and root != "/apis/authorization.k8s.io/v1" and not kube.crd:
         return missing()
-    found = [
+    found: list[Object] = [
         {
             "name": plural,
             "singularName": kind.lower(),
@@ -321,6 +395,9 @@ def resources(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
         }
         for plural, kind in known.items()
     ]
+    if kube.status and "snapshotrules" in known:
+        named = {"name": "snapshotrules/status", "singularName": "", "kind": "SnapshotRule"}
+        found.append(named | {"namespaced": True, "verbs": ["get", "patch", "update"]})
     group = root.removeprefix("/apis/").removeprefix("/api/")
     return Answer(200, {"kind": "APIResourceList", "groupVersion": group, "resources": found})
 
@@ -334,103 +411,125 @@ def access_review(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
 
 
 def list_objects(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
-    """Answer a page of the objects of one kind, in one namespace or all."""
+    """Answer a page of the objects of one kind, in one namespace or all, as they were at first."""
     root, namespace, plural = match.groups()
     kind = KINDS.get((root, plural))
     if kind is None or (kind == "SnapshotRule" and not kube.crd):
         return missing()
     try:
-        start = _decode(request.query.get("continue", ""))
+        version, start = _decode(request.query.get("continue", ""))
     except (ValueError, TypeError):
-        return failure(400, request, "continue key is not valid")
-    kept = (key for key in kube.stored if key[0] == kind and namespace in (None, key[1]))
-    keys = sorted(key for key in kept if key > start)
+        return failure(400, request, "continue key is not valid: invalid continue token")
+    key = f"{version or kube.resource_version} {request.path}"
+    if version and key not in kube._lists:
+        return failure(410, request)
+    if not version:
+        found = (k for k in kube.stored if k[0] == kind and namespace in (None, k[1]))
+        kube._lists[key] = [copy.deepcopy(kube.stored[k]) for k in sorted(found)]
+    items = kube._lists[key][start:]
     limits = int(request.query.get("limit", 0)), kube.page_limit or 0
-    limit = min(filter(None, limits), default=len(keys))
-    metadata: Object = {"resourceVersion": str(kube.resource_version)}
-    if keys[limit:]:
-        metadata |= {"continue": _encode(keys[limit - 1]), "remainingItemCount": len(keys[limit:])}
-    return Answer(200, _page(kind, metadata, [kube.stored[key] for key in keys[:limit]]))
+    limit = min(filter(None, limits), default=len(items))
+    at = version or kube.resource_version
+    metadata: Object = {"resourceVersion": str(at)}
+    if items[limit:]:
+        token = _encode(at, start + limit)
+        metadata |= {"continue": token, "remainingItemCount": len(items[limit:])}
+    return Answer(200, _page(kind, metadata, items[:limit]))
 
 
 def _page(kind: str, metadata: Object, items: list[Object]) -> Object:
+    """Print a list, its keys in the order in which an API server writes them."""
     if kind == "SnapshotRule":
         # Custom resources print an empty `continue` on the last page, and each item's kind.
-        version, metadata = f"{GROUP}/v1", {"continue": ""} | metadata
-    else:
-        bare = ("kind", "apiVersion")
-        version, items = "v1", [{k: v for k, v in i.items() if k not in bare} for i in items]
-    return {"kind": f"{kind}List", "apiVersion": version, "metadata": metadata, "items": items}
+        metadata = {"continue": ""} | metadata
+        version = f"{GROUP}/v1"
+        return {"apiVersion": version, "items": items, "kind": f"{kind}List", "metadata": metadata}
+    bare = ("kind", "apiVersion")
+    items = [{k: v for k, v in i.items() if k not in bare} for i in items]
+    return {"kind": f"{kind}List", "apiVersion": "v1", "metadata": metadata, "items": items}
 
 
-def _encode(key: Key) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+def _encode(version: int, start: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([version, start]).encode()).decode()
 
 
-def _decode(token: str) -> Key:
-    kind, namespace, name = json.loads(base64.urlsafe_b64decode(token)) if token else ("", "", "")
-    return kind, namespace, name
+def _decode(token: str) -> tuple[int, int]:
+    version, start = json.loads(base64.urlsafe_b64decode(token)) if token else (0, 0)
+    return version, start
 
 
 def patch_status(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
-    """Merge a patch into a rule's status, and into nothing else of it."""
-    if f"patch snapshotrules.{GROUP}/status" in kube.denied:
-        what = f'resource "snapshotrules/status" in API group "{GROUP}"'
-        return failure(403, request, f'User "k8s-snapshots" cannot patch {what}')
+    """Apply a patch to a rule's status, and to nothing else of it."""
     if not kube.crd:
         return missing()
     item = kube.stored.get(("SnapshotRule", match[1], match[2]))
     if item is None or not kube.status:
-        return _about(404, request, f'snapshotrules.{GROUP} "{match[2]}" not found')
-    if request.content_type != "application/merge-patch+json":
-        return failure(415, request, "the body of the request was in an unknown format")
-    merged = _merge(item.get("status"), request.body.get("status", {}))
-    if merged != item.get("status"):  # what changes nothing is not stored
+        said = f'snapshotrules.{GROUP} "{match[2]}" not found'
+        return failure(404, request, said, details_of(request.asked))
+    if request.content_type not in (kube_patch.JSON_PATCH, kube_patch.MERGE_PATCH):
+        return failure(415, request)
+    if request.content_type == kube_patch.MERGE_PATCH:
+        patched = kube_patch.merge(item, request.body)
+    elif not isinstance(request.body, list):
+        said = "json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+        return failure(400, request, said)
+    else:
+        try:
+            patched = kube_patch.apply(item, request.body)
+        except kube_patch.DoesNotApply:
+            return failure(422, request, details={})
+    after = {k: v for k, v in item.items() if k != "status"}
+    after |= {"status": patched["status"]} if "status" in patched else {}
+    if wrong := _invalid(after):
+        return failure(422, request, f'SnapshotRule.{GROUP} "{match[2]}" is invalid: {wrong}',
+                       details_of(request.asked) | {"kind": "SnapshotRule", "causes": [
+                           {"reason": "FieldValueInvalid", "message": wrong}]})  # fmt: skip
+    if after != item and not request.dry:  # what changes nothing is not stored
         kube.resource_version += 1
-        item["metadata"]["resourceVersion"] = str(kube.resource_version)
-        item["status"] = merged
-    return Answer(200, item)
+        after["metadata"] = item["metadata"] | {"resourceVersion": str(kube.resource_version)}
+        kube.stored["SnapshotRule", match[1], match[2]] = after
+    return Answer(200, after)
 
 
-def _merge(target: Any, patch: Any) -> Any:
-    """Merge as RFC 7396 has it."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merge(merged.get(key), value)
-    return merged
+def _invalid(rule: Object) -> str:
+    """Say what of a rule, its status included, manifests/crd.yaml does not allow."""
+    found = _validator().iter_errors(rule)
+    return ", ".join(f"{error.json_path[2:]}: Invalid value: {error.message}" for error in found)
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    definition = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return jsonschema.Draft202012Validator(schema)
 
 
 def create_event(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     """Store an Event, once under each name, as an API server checks it."""
     namespace, item = match[1], request.body
-    if "create events" in kube.denied:
-        said = 'User "k8s-snapshots" cannot create resource "events" in API group ""'
-        return failure(403, request, said)
+    details = details_of(request.asked)
+    if namespace not in NAMESPACES and namespace not in {key[1] for key in kube.stored}:
+        said = f'namespaces "{namespace}" not found'
+        return failure(404, request, said, {"name": namespace, "kind": "namespaces"})
     if namespace in kube.terminating:
         said = f"unable to create new content in namespace {namespace}"
-        return _about(403, request, said, {"causes": [{"reason": "NamespaceTerminating"}]})
+        causes = [{"reason": "NamespaceTerminating"}]
+        return failure(403, request, said, details | {"causes": causes})
     name, involved = item["metadata"]["name"], item["involvedObject"]
     if involved.get("namespace", "default") != namespace or len(item["message"].encode()) > 1024:
-        return failure(422, request, f'Event "{name}" is invalid')
+        causes = [{"reason": "FieldValueInvalid"}]
+        said = f'Event "{name}" is invalid'
+        return failure(422, request, said, details | {"name": name, "causes": causes})
     if ("Event", namespace, name) in kube.stored:
-        return _about(409, request, f'events "{name}" already exists')
-    kube.resource_version += 1
-    version = {"uid": str(uuid.uuid4()), "resourceVersion": str(kube.resource_version)}
+        return failure(409, request, f'events "{name}" already exists', details | {"name": name})
+    version = {"uid": str(uuid.uuid4())}
+    if not request.dry:
+        kube.resource_version += 1
+        version["resourceVersion"] = str(kube.resource_version)
     item["metadata"] = {"namespace": namespace} | item["metadata"] | version
-    kube.stored["Event", namespace, name] = item
+    if not request.dry:
+        kube.stored["Event", namespace, name] = item
     return Answer(201, item)
-
-
-def _about(code: int, request: Request, message: str, details: Object | None = None) -> Answer:
-    """Say an error of one object, which an API server names beside it."""
-    body = failure(code, request, message).body
-    assert isinstance(body, dict)
-    return Answer(code, body | {"details": {"name": request.path.split("/")[-2]} | (details or {})})
 
 
 ROUTES: list[tuple[str, str, Callable[[Kube, Request, re.Match[str]], Answer]]] = [
@@ -464,9 +563,9 @@ class _Connection(BaseHTTPRequestHandler):
         kube, url = self.server.kube, urlsplit(self.path)
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query, body = dict(parse_qsl(url.query)), json.loads(sent) if sent else None
-        kind = self.headers.get("Content-Type", "")
-        request = Request(self.command, url.path.rstrip("/"), query, body, kind)
-        answer, fault = kube.answer(request, self.headers.get("Authorization", ""))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, url.path.rstrip("/"), query, body, headers)
+        answer, fault = kube.answer(request)
         kube.stopping.wait(fault.hang)
         if fault.close or kube.stopping.is_set():
             self.close_connection = True
@@ -474,19 +573,26 @@ class _Connection(BaseHTTPRequestHandler):
             self.reply(answer, fault)
 
     def reply(self, answer: Answer, fault: Fault) -> None:
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        text = answer.body if isinstance(answer.body, str) else _json(answer.body)
         whole = text.encode()
         sent = whole[: len(whole) // 2] if fault.truncate or fault.cut else whole
         self.send_response(answer.code)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(whole if fault.cut else sent)))
+        if answer.location:
+            self.send_header("Location", answer.location)
         if answer.code == 429:
             self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(sent)
         self.close_connection |= fault.cut
 
-    do_GET = do_POST = do_PATCH = serve  # noqa: N815 (the names that http.server looks for)
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = serve  # noqa: N815 (the names that http.server looks for)
+
+
+def _json(value: Object) -> str:
+    """Write JSON without blanks, as Go does."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _certificate() -> tuple[bytes, bytes]:

@@ -44,7 +44,8 @@ def rule(namespace: str, name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def kube() -> Iterator[Kube]:
-    with Kube([volume(f"pv-{n}") for n in range(5)]) as served:
+    with Kube([*(volume(f"pv-{n}") for n in range(5)), claim("shop", "data")]) as served:
+        served.roles.manifest("rbac-status.yaml")
         yield served
 
 
@@ -117,6 +118,7 @@ def test_prints_lists_as_an_api_server_does(kube: Kube, api: Any) -> None:
 
 
 def test_lists_one_namespace_or_all(kube: Kube, api: Any) -> None:
+    kube.remove("PersistentVolumeClaim", "shop", "data")
     for namespace in ("shop", "erp"):
         kube.add(claim(namespace, "data"))
         kube.add(rule(namespace, "data"))
@@ -135,7 +137,7 @@ def test_objects_come_and_go(kube: Kube, core: Any) -> None:
     added = kube.add(volume("pv-9"))
     assert [item.metadata.name for item in core.list_persistent_volume().items][-1] == "pv-9"
     assert added in kube.objects
-    assert len(kube.objects) == 5
+    assert len(kube.objects) == 6
 
 
 def test_an_expired_page_is_a_410(kube: Kube, core: Any) -> None:
@@ -260,11 +262,13 @@ def test_keeps_an_event_once(kube: Kube, api: Any) -> None:
 def test_takes_no_event_of_another_namespace_or_of_one_that_ends(kube: Kube, api: Any) -> None:
     core: Any = client.CoreV1Api(api)
     with pytest.raises(client.ApiException) as wrong:
+        core.create_namespaced_event("default", event())
+    with pytest.raises(client.ApiException) as gone:
         core.create_namespaced_event("erp", event())
     kube.terminating = {"shop"}
     with pytest.raises(client.ApiException) as ending:
         core.create_namespaced_event("shop", event())
-    assert (wrong.value.status, ending.value.status) == (422, 403)
+    assert [e.value.status for e in (wrong, gone, ending)] == [422, 404, 403]
     assert failure(ending)["details"]["causes"] == [{"reason": "NamespaceTerminating"}]
 
 

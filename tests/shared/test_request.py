@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from shared.errors import PassError, RequestError
 from shared.model import Rule
 from shared.request import Only, Request, parse_request
-from tests.shared.builders import disk, rule
+from tests.shared.builders import NOW, disk, rule
+
+SCHEDULED = {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {}}
 
 
 @pytest.mark.parametrize(
@@ -18,8 +20,8 @@ from tests.shared.builders import disk, rule
         None,
         {},
         {"mode": "reconcile"},
-        {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {}},
-        {"source": "aws.events", "detail-type": "Scheduled Event", "mode": "plan", "x": [1]},
+        SCHEDULED,
+        {"source": "aws.events", "detail-type": "Scheduled Event", "x": [1], "detail": ["mode"]},
     ],
 )
 def test_a_scheduled_event_is_a_reconcile_of_everything(event: Any) -> None:
@@ -28,6 +30,23 @@ def test_a_scheduled_event_is_a_reconcile_of_everything(event: Any) -> None:
 
     assert Request("reconcile", Only(), False) == request
     assert not request.only
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("P7D", "2026-06-22"),
+        ("P2W", "2026-06-29"),
+        ("P1M", "2026-07-15"),
+        ("P1Y6M", "2027-12-15"),
+        ("PT36H", "2026-06-17"),
+        ("P1M2W", "2026-07-29"),
+    ],
+)
+def test_keep_for_takes_any_duration(text: str, until: str) -> None:
+    """Weeks, months and years too, the latter two by the calendar."""
+    request = parse_request({"mode": "backfill", "force": True, "keep_for": text})
+    assert until == f"{NOW + request.keep_for:%F}"
 
 
 def test_reads_every_field() -> None:
@@ -70,8 +89,14 @@ def test_reads_every_field() -> None:
         ({"force": True}, 'force belongs to a backfill; say "mode": "backfill" as well'),
         ({"mode": "plan", "wait": True}, "wait belongs to a backfill"),
         ({"mode": "backfill", "keep_for": "P9D"}, 'keep_for is for forced snapshots; say "force"'),
-        ({"mode": "backfill", "keep_for": "9 d"}, "keep_for is an ISO 8601 duration, such as P7D"),
-        ({"mode": "backfill", "force": True, "keep_for": "PT1H"}, "keep_for: P1D to P3650D would"),
+        ({"mode": "backfill", "keep_for": "9 d"}, "keep_for: '9 d' is no ISO 8601 duration of P"),
+        ({"mode": "backfill", "force": True, "keep_for": 7}, "keep_for: '7' is no ISO 8601 durat"),
+        ({"mode": "backfill", "force": True, "keep_for": "PT1H"}, "'PT1H' is no ISO 8601 duration"),
+        ({"mode": "backfill", "force": True, "keep_for": "P11Y"}, "'P11Y' is no ISO 8601 duration"),
+        ({"mode": "backfill", "force": True, "keep_for": "P0.5M"}, "such as P7D, P2W or P1M"),
+        (SCHEDULED | {"mode": "plan"}, "mode stands in an EventBridge event, which is always a"),
+        (SCHEDULED | {"only": {"scopes": ["eu-west-1"]}}, "make it the input of the target or sch"),
+        (SCHEDULED | {"detail": {"force": True}}, "force stands in an EventBridge event"),
         ({"mode": "backfill", "force": "y"}, "force: Expected `bool`, got `str`; force is true or"),
         (
             {"mode": "backfill", "release_holds": True, "only": {"disks": ["d"]}},

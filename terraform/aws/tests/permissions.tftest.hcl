@@ -112,6 +112,7 @@ run "bucket_and_cluster" {
       SeeWhatIsMissing = "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1"
       Mirror           = "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules.json.gz"
       Remember = join(" ", [
+        "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/known.json",
         "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/read.json",
         "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/state/*",
       ])
@@ -135,10 +136,13 @@ run "mirror_only" {
   }
 
   assert {
-    condition = [
+    condition = toset(flatten([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Resource if s.Sid == "Remember"
-    ] == ["arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/state/*"]
-    error_message = "leases, and no doubts"
+      ])) == toset([
+      "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/state/*",
+      "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/known.json",
+    ])
+    error_message = "leases and the rules last known, and no doubts"
   }
 
   assert {

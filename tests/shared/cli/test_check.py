@@ -11,6 +11,7 @@ from shared.cli.check import check
 from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.ports import Check, RulesSource
+from shared.reports.cluster_writer import StatusWriter
 from shared.settings import Settings
 from shared.sources.cluster import Cluster
 from shared.sources.file import RulesFile
@@ -164,6 +165,53 @@ class TestOfTheClustersAccess:
 
         assert list(found) == ["list persistentvolumes"]
         assert "as manifests/rbac.yaml does" in found["list persistentvolumes"]
+
+    @pytest.mark.parametrize("rules", [[], [RULE]])
+    def test_what_write_status_needs_is_tried(self, tmp_path: Path, rules: list[Any]) -> None:
+        """By dry runs, which store nothing; with a rule that is there, or without."""
+        with Kube(rules) as kube:
+            kube.roles.manifest("rbac-status.yaml")
+            found = self.writing(kube, tmp_path)
+            assert [True, True] == [result.ok for result in found]
+            assert ("tried on" if rules else "no rule to try it on") in found[0].detail
+            assert [] == kube.events
+            assert not any("status" in item for item in kube.objects)
+            made = [r for r in kube.requests if r.method != "GET"]
+            assert [{"dryRun": "All"}] * 2 == [r.query for r in made]
+
+    @pytest.mark.parametrize("rules", [[], [RULE]])
+    def test_what_write_status_lacks_names_its_manifest(
+        self, tmp_path: Path, rules: list[Any]
+    ) -> None:
+        """Each of the two rights is asked for, also where the lists are forbidden."""
+        with Kube(rules) as kube:
+            for denied in (set[str](), {"list persistentvolumes"}):
+                kube.denied = denied
+                found = self.writing(kube, tmp_path)
+                assert [False, False] == [result.ok for result in found]
+                assert found[0].detail.endswith(
+                    "grant patch on snapshotrules/status, as manifests/rbac-status.yaml does"
+                )
+                assert found[1].detail.endswith(
+                    "grant create on events, as manifests/rbac-status.yaml does"
+                )
+
+    @pytest.mark.parametrize("rules", [[], [RULE]])
+    def test_a_definition_without_status_is_told(self, tmp_path: Path, rules: list[Any]) -> None:
+        """The daemon's had none."""
+        with Kube(rules) as kube:
+            kube.roles.manifest("rbac-status.yaml")
+            kube.status = False
+            status, events = self.writing(kube, tmp_path)
+        assert (False, True) == (status.ok, events.ok)
+        assert "kubectl apply -f manifests/crd.yaml" in status.detail
+
+    def writing(self, kube: Kube, folder: Path) -> list[Check]:
+        """Give what is said of writing."""
+        path = str(kube.kubeconfig(folder / "kubeconfig"))
+        source = Cluster(lambda: kubeconfig_client(path))
+        world = self.world(source)._replace(status=StatusWriter(source.client))
+        return [result for result in results(world) if result.name.startswith("write ")]
 
     def test_no_access_at_all_names_the_setting(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without a kubeconfig and a service account KUBE_CONFIG_FILE is asked for."""

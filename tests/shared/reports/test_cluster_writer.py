@@ -44,6 +44,7 @@ from tests.shared.objects_builders import (
     rules_of,
     snapshot_rule,
     volume,
+    with_spec,
 )
 
 TOKEN = "s3cr3t-t0ken-of-the-writer"
@@ -68,6 +69,7 @@ def kube() -> Iterator[Kube]:
     rules = [snapshot_rule(f"rule-{n}", **by_disk(f"vol-{n:017x}")) for n in range(3)]
     items = [volume(), claim(), snapshot_rule(persistentVolumeClaim="data"), *rules]
     with Kube([*items, claim("broken", deltas="PT1H")], token=TOKEN) as served:
+        served.roles.manifest("rbac-status.yaml")
         yield served
 
 
@@ -141,7 +143,7 @@ def test_one_write_an_object(site: Site) -> None:
         ("POST", "/api/v1/namespaces/shop/events")
     ]
     kinds = {r.method: r.content_type for r in site.kube.requests}
-    assert ("application/merge-patch+json", "application/json") == (kinds["PATCH"], kinds["POST"])
+    assert ("application/json-patch+json", "application/json") == (kinds["PATCH"], kinds["POST"])
     status = site.status()
     assert status
     assert ("True", 3) == (status["conditions"][0]["status"], status["snapshots"])
@@ -158,13 +160,17 @@ def test_unchanged_is_no_request_at_all(site: Site) -> None:
     assert site.run() == []
 
 
-def test_an_event_that_is_there_is_left_alone(site: Site, kube: Kube, tmp_path: Path) -> None:
+def test_an_event_that_is_there_is_left_alone(
+    site: Site, kube: Kube, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A cold process asks once and changes nothing; one that expired is written anew."""
     site.run()
     before = json.dumps(kube.events)
+    assert "wrote 1 of 1 events" in caplog.text
     cold = Site(kube, tmp_path)
     assert cold.run() == [("POST", "/api/v1/namespaces/shop/events")]
     assert before == json.dumps(kube.events)
+    assert "wrote 0 of 1 events; 1 there already" in caplog.text
     (event,) = kube.events
     kube.remove("Event", "shop", event["metadata"]["name"])
     cold.clock.advance(5 * MINUTE)
@@ -263,9 +269,55 @@ def test_a_definition_without_status_is_said_once(
 ) -> None:
     """Such as the daemon's, over which ours was not applied."""
     site.kube.status = False
-    assert len(site.run()) == shared.reports.cluster_writer.REFUSALS + 1
+    made = site.run()
+    assert [("GET", f"/apis/{GROUP}/v1")] == [(m, p) for m, p in made if m == "GET"]
+    assert sum(m == "PATCH" for m, _ in made) == shared.reports.cluster_writer.REFUSALS
     (said,) = errors(caplog)
-    assert "kubectl apply -f manifests/crd.yaml" in said
+    assert "the definition of SnapshotRules has no status" in said
+    assert said.endswith("kubectl apply -f manifests/crd.yaml")
+
+
+@pytest.mark.parametrize("rules", [1, 2])
+@pytest.mark.parametrize("known", [True, False])
+def test_of_few_rules_a_missing_status_is_said_too(
+    site: Site, caplog: pytest.LogCaptureFixture, rules: int, known: bool
+) -> None:
+    """The API tells whether rules have a status; without its word nothing is claimed."""
+    site.kube.status = False
+    patches, _ = site.found()
+    if not known:
+        site.kube.denied.add("get ")  # of paths that are no resource's
+    site.writer.write(patches[:rules], [])
+    assert known == bool(errors(caplog))
+    assert all("kubectl apply -f manifests/crd.yaml" in line for line in errors(caplog))
+
+
+def test_a_few_rules_that_are_gone_are_no_error(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the definition has a status they were deleted."""
+    patches, _ = site.found()
+    for patch in patches[:2]:
+        site.kube.remove("SnapshotRule", patch.source.namespace, patch.source.name)
+    site.writer.write(patches[:2], [])
+    assert errors(caplog) == []
+
+
+def test_a_rule_made_anew_does_not_get_the_old_ones_status(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was deleted and made again between reading and writing: it has another uid."""
+    patches, _ = site.found()
+    spec = site.kube.stored["SnapshotRule", "shop", "nightly"]["spec"]
+    site.kube.remove("SnapshotRule", "shop", "nightly")
+    site.kube.add(with_spec(spec | {"deltas": "P1W P1Y"}))
+    site.writer.write(patches, [])
+    assert site.status() is None
+    assert site.written() == 3
+    assert errors(caplog) == []
+    assert "wrote 3 of 4 statuses; 1 changed meanwhile" in caplog.text
+    site.run()
+    assert site.status()
 
 
 def test_a_rule_that_is_gone_is_no_error(site: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -283,7 +335,7 @@ def test_rules_that_never_fit_hold_up_no_others(
 ) -> None:
     """A rule that was stored before the definition refused it is refused with its status too."""
     for n in range(3):
-        site.kube.fault(f"rule-{n}/status", status=422, times=None)
+        site.kube.stored["SnapshotRule", "shop", f"rule-{n}"]["spec"]["disk"]["project"] = 5
     assert len(site.run()) == 5
     assert site.written() == 1
     assert len(errors(caplog)) == 1

@@ -206,6 +206,25 @@ def test_scopes_are_those_of_the_disks_that_are_asked_for() -> None:
     assert [] == scopes_of(RestoreRequest(namespace="shop", claim="other"), known)
     assert ["eu-west-1"] == scopes_of(RestoreRequest(disk=objects.VOL), known)
     assert ["us-east-1"] == scopes_of(RestoreRequest(disk="aws:us-east-1/vol-0a"), [])
+
+
+def test_a_disk_that_only_a_rule_names_is_looked_for_where_it_says() -> None:
+    """Kubernetes knows no volume of it, as of the disks of kops' etcd."""
+    rule = objects.snapshot_rule(**objects.by_disk(objects.OTHER_VOL, "ap-east-1"))
+    broken = objects.snapshot_rule("broken", backend="aws", disk={"volumeId": objects.OTHER_VOL})
+    other = objects.snapshot_rule("other", backend="google", disk={"name": "d", "zone": "z"})
+    strange = objects.with_spec("text", "strange")
+    known = origins(objects.volume(), objects.claim(), rule, broken, other, strange)
+
+    wanted = RestoreRequest(disk=objects.OTHER_VOL)
+    assert ["ap-east-1"] == scopes_of(wanted, known)
+    there = of_data(on=Disk("aws", "ap-east-1", objects.OTHER_VOL), labels={NAMESPACE: "shop"})
+    assert there == find(wanted, [there], known, LABELS, NOW)
+    assert made(wanted, there, known).manifests[2]["metadata"]["namespace"] == "shop"
+    assert ["eu-west-1"] == scopes_of(DATA, known)
+
+
+def test_a_disk_on_google_is_looked_for_where_its_id_says() -> None:
     assert ["acme-data"] == scopes_of(RestoreRequest(disk=GOOGLE_DISK.id), [])
 
 

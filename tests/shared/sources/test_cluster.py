@@ -14,6 +14,7 @@ import yaml
 
 import shared.sources.api
 import shared.sources.cluster
+from shared import __version__
 from shared.access.connect import in_cluster_client, kubeconfig_client, kubeconfig_cluster
 from shared.errors import ClusterError
 from shared.objects import GROUP, Objects
@@ -36,13 +37,6 @@ class Verbatim(Kube):
         if request.resource()[1] == "snapshotrules":
             return Answer(200, self.text)
         return super()._answer(request, token)
-
-
-class Lenient(Kube):
-    """Takes `bearer` for `Bearer`, as an API server does: the scheme's case is of no account."""
-
-    def _answer(self, request: Request, token: str) -> Answer:
-        return super()._answer(request, token.replace("bearer ", "Bearer "))
 
 
 @pytest.fixture(autouse=True)
@@ -227,15 +221,101 @@ def test_an_expired_token_is_a_matter_of_credentials(kube: Kube, config: Path) -
     source.read()
     kube.token = "the-next-one"
 
+    before = len(kube.requests)
+
     said = refused(source.read)
 
     assert "refused the credentials (401): the token or certificate has expired" in said
+    assert len(kube.requests) == before + 2  # by the old connection, and once by a new one
 
 
-def test_no_user_is_a_matter_of_credentials(kube: Kube, config: Path) -> None:
-    """A kubeconfig without its user is answered like one with a wrong token."""
-    changed(kube, config, lambda content: content.update(users=[]))
-    assert "refused the credentials (401)" in refused(cluster(config).read)
+def test_a_wrong_token_is_tried_once_in_a_cold_process(kube: Kube, config: Path) -> None:
+    """There a new connection would have the same credentials."""
+    source = cluster(kube.kubeconfig(config))
+    kube.token = "another"
+    assert "refused the credentials (401)" in refused(source.read)
+    assert len(kube.requests) == 1
+
+
+@pytest.mark.parametrize("page", [False, True])
+def test_new_credentials_cost_a_warm_process_no_read(kube: Kube, config: Path, page: bool) -> None:
+    """A token that was replaced is read anew at the first 401, in the middle of a list as well."""
+    kube.page_limit = 4
+    source = cluster(kube.kubeconfig(config))
+    source.read()
+    kube.token = "the-next-one"
+    kube.kubeconfig(config)
+    if page:
+        kube.users[TOKEN] = kube.function
+        kube.fault("persistentvolumes", continued=True, status=401)
+
+    objects = source.read()
+
+    assert (6, 1, 1) == (len(objects.volumes), len(objects.claims), len(objects.rules))
+
+
+PASSWORD = {"name": "reader", "user": {"username": "me", "password": TOKEN}}
+
+
+@pytest.mark.parametrize("anonymous", [True, False])
+@pytest.mark.parametrize("users", [[], [PASSWORD]], ids=["no user", "a password"])
+def test_no_credentials_are_told_as_such(
+    kube: Kube, config: Path, users: list[Json], anonymous: bool
+) -> None:
+    """Nobody is advised to grant anything to system:anonymous."""
+    kube.anonymous = anonymous
+    changed(kube, config, lambda content: content.update(users=users))
+    said = refused(cluster(config).read)
+    if anonymous or not users:
+        status = 403 if anonymous else 401
+        assert f"was asked without credentials ({status}): the kubeconfig's current co" in said
+        assert "grant" not in said
+    else:
+        assert "refused the credentials (401)" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        (f"https://elsewhere.example/?token={TOKEN}", "https://elsewhere.example"),
+        ("/login", "another path"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(
+    kube: Kube, config: Path, status: int, url: str, site: str
+) -> None:
+    """It would take the credentials to an address that nobody configured."""
+    kube.fault(redirect=url, status=status, times=None)
+    said = refusal(kube, config)
+    assert f"answered {status} and redirects to {site}, which is not followed" in said
+    assert len(kube.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(302, "redirects to an address that is none"), (305, "redirects to another address")],
+)
+def test_a_redirect_to_an_address_that_is_none(
+    kube: Kube, config: Path, status: int, said: str
+) -> None:
+    """It is not taken for a token that cannot be sent."""
+    kube.fault(redirect="https://[", status=status, times=None)
+    assert said in refusal(kube, config)
+
+
+def test_a_redirect_reaches_no_other_cluster(kube: Kube, config: Path) -> None:
+    """Its answer is not believed, and it sees no request."""
+    with Kube(token=None) as other:
+        kube.fault(redirect=f"{other.url}/api/v1/persistentvolumes", times=None)
+        refusal(kube, config)
+        assert [] == other.requests
+
+
+def test_says_who_asks(kube: Kube, config: Path) -> None:
+    """An audit log of the cluster tells our requests by their user agent."""
+    read(kube, config)
+    assert {f"k8s-snapshots/{__version__}"} == {r.headers["user-agent"] for r in kube.requests}
 
 
 @pytest.mark.parametrize(
@@ -410,14 +490,20 @@ class TestCheck:
         assert first.ok
         assert "kubectl apply -f manifests/crd.yaml" in first.detail
 
-    def test_ends_at_the_first_failure(self, kube: Kube, config: Path) -> None:
-        """Where one listing fails the next would say the same again."""
-        kube.denied.add("list persistentvolumeclaims")
+    def test_tries_all_lists(self, kube: Kube, config: Path) -> None:
+        """Each list that is forbidden is told in one run, and those that are not."""
+        kube.denied = {"list persistentvolumeclaims", f"list snapshotrules.{GROUP}"}
 
-        *_, last = results = list(cluster(kube.kubeconfig(config)).check())
+        results = list(cluster(kube.kubeconfig(config)).check())
 
-        assert [result.ok for result in results] == [True, False]
-        assert "as manifests/rbac.yaml does" in last.detail
+        assert [result.ok for result in results] == [False, False, True]
+        assert all("as manifests/rbac.yaml does" in result.detail for result in results[:2])
+
+    @pytest.mark.parametrize("fault", [{"status": 401}, {"status": 500}, {"html": True}])
+    def test_ends_where_no_list_can_be_had(self, kube: Kube, config: Path, fault: Json) -> None:
+        """Where the API itself fails the next list would say the same again."""
+        kube.fault(times=None, **fault)
+        assert [False] == [result.ok for result in cluster(kube.kubeconfig(config)).check()]
 
 
 MISINDENTED = {"name": "reader", "user": None, "token": TOKEN}
@@ -526,7 +612,7 @@ def test_in_a_pod_the_service_account_is_used(
     """A pod's own account reads the API with its token and the cluster's CA."""
     from kubernetes.config import incluster_config
 
-    with Lenient([volume()], token=TOKEN, tls=True) as kube:
+    with Kube([volume()], token=TOKEN, tls=True) as kube:
         assert kube.ca_file
         (tmp_path / "token").write_text(TOKEN)
         monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))

@@ -18,6 +18,10 @@ from tests.shared.objects_builders import claim, rules_of, snapshot_rule, volume
 DEMO = Path(__file__).parents[3] / "examples" / "demo-cluster.yaml"
 OBJECTS = [volume(), claim(deltas="P1D P30D"), snapshot_rule(persistentVolumeClaim="data")]
 LIST = {"apiVersion": "v1", "kind": "List", "items": OBJECTS}
+#: As `kubectl get --raw` prints a page: its items have no kind.
+BARE = [{key: item[key] for key in ("metadata", "spec")} for item in (volume("a"), volume("b"))]
+PAGE = {"kind": "PersistentVolumeList", "metadata": {"continue": "x"}, "items": BARE}
+EMPTY: dict[str, object] = {"kind": "PersistentVolumeClaimList", "metadata": {}, "items": None}
 
 
 def counts(objects: Objects) -> tuple[int, int, int]:
@@ -45,6 +49,10 @@ def file(tmp_path: Path) -> Path:
         ("---\n# nothing\n---\n" + yaml.safe_dump_all([LIST, *OBJECTS]), (2, 2, 2)),
         (yaml.safe_dump({"kind": "List", "items": []}), (0, 0, 0)),
         ("kind: Secret\ndata: {a: b}\n", (0, 0, 0)),
+        (json.dumps(PAGE), (2, 0, 0)),
+        (json.dumps({"kind": "List", "items": [PAGE, EMPTY, *OBJECTS]}), (3, 1, 1)),
+        (yaml.safe_dump({"kind": "List", "items": [PAGE, EMPTY, *OBJECTS]}), (3, 1, 1)),
+        (yaml.safe_dump_all([PAGE, LIST]), (3, 1, 1)),
     ],
     ids=[
         "JSON List",
@@ -58,6 +66,10 @@ def file(tmp_path: Path) -> Path:
         "YAML documents and a List",
         "empty YAML List",
         "another kind",
+        "a page",
+        "JSON List of lists",
+        "YAML List of lists",
+        "YAML documents that are lists",
     ],
 )
 def test_reads_what_kubectl_prints_and_what_people_write(
@@ -78,6 +90,58 @@ def test_json_and_yaml_are_the_same(file: Path) -> None:
     assert list(map(bytes, from_yaml.manifests)) != []
     from_yaml.manifests, from_json.manifests = [], []  # the text as it stood
     assert from_yaml == from_json
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le+bom", "utf-16-be+bom"]
+)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("text", [json.dumps(LIST, indent=4), yaml.safe_dump(LIST)])
+def test_reads_files_of_windows(file: Path, text: str, ending: str, encoding: str) -> None:
+    """As Notepad and PowerShell write them: marked, in UTF-16, with other line ends."""
+    name, bom, _ = encoding.partition("+")
+    marked = "\ufeff" * bool(bom) + text.replace("\n", ending)
+    file.write_bytes(marked.encode(name))
+    assert (1, 1, 1) == counts(RulesFile(str(file)).read())
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("=", "="),
+        ("<<", "<<"),
+        ("12:30", "12:30"),
+        ("1:30.5", "1:30.5"),
+        ("2001-13-99", "2001-13-99"),
+        ("2026-01-31", "2026-01-31"),
+        ("2026-01-31 10:20:30", "2026-01-31 10:20:30"),
+        ("9" * 5000, "9" * 5000),
+        ("0x_", "0x_"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_words_without_quotes_mean_what_they_mean_to_kubectl(
+    file: Path, word: str, text: str
+) -> None:
+    """One annotation that YAML 1.1 has a kind of its own for spoils neither its file nor itself."""
+    content = yaml.safe_dump(LIST | {"items": [volume(labels={"topology.x": "@"}), *OBJECTS[1:]]})
+    file.write_text(content.replace("'@'", word))
+    objects = RulesFile(str(file)).read()
+    assert (1, 1, 1) == counts(objects)
+    assert {"topology.x": text} == objects.volumes[0].metadata.labels
+
+
+@pytest.mark.parametrize("text", [json.dumps(LIST, indent=4), yaml.safe_dump(LIST)])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_warning_of_kubectl_among_the_objects_is_named(
+    file: Path, text: str, first: bool
+) -> None:
+    """Of standard error in the same file: it is no JSON any more, and kubectl would not read it."""
+    warning = "Warning: v1 ComponentStatus is deprecated in v1.19+\n"
+    file.write_text(warning + text if first else f"{text}\nWARNING: version difference: {text[:9]}")
+    with pytest.raises(ClusterError) as caught:
+        RulesFile(str(file)).read()
+    assert str(caught.value).endswith("redirect with > alone, not 2>&1")
 
 
 def test_says_where_the_objects_were_read(file: Path) -> None:
