@@ -31,6 +31,19 @@ data "aws_iam_policy_document" "pass" {
     }
   }
 
+  # Where volumes are whose region neither labels nor node affinity tell.
+  statement {
+    sid       = "FindVolumes"
+    actions   = ["ec2:DescribeVolumes"]
+    resources = ["*"] # EC2 knows no narrower
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = local.regions
+    }
+  }
+
   statement {
     sid       = "SnapshotVolumes"
     actions   = ["ec2:CreateSnapshot"]

@@ -24,9 +24,17 @@ run "snapshots" {
   assert {
     condition = alltrue([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement :
-      s.Resource != "*" || s.Action == "ec2:DescribeSnapshots"
+      s.Resource != "*" || contains(["ec2:DescribeSnapshots", "ec2:DescribeVolumes"], s.Action)
     ])
     error_message = "only listing is allowed on *"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition
+      if s.Sid == "ListSnapshots" || s.Sid == "FindVolumes"
+    ] == [for _ in range(2) : { StringEquals = { "aws:RequestedRegion" = "eu-west-1" } }]
+    error_message = "both lists are of our regions only"
   }
 
   assert {
@@ -88,7 +96,7 @@ run "labels_of_ones_own" {
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : keys(s.Condition.StringEquals)[0]
       if can(s.Condition)
       ] == [
-      "aws:RequestedRegion", "aws:RequestTag/made-by", "ec2:CreateAction", "aws:ResourceTag/made-by", "aws:ResourceTag/hold"
+      "aws:RequestedRegion", "aws:RequestedRegion", "aws:RequestTag/made-by", "ec2:CreateAction", "aws:ResourceTag/made-by", "aws:ResourceTag/hold"
     ]
     error_message = "the policy follows the labels"
   }
@@ -155,8 +163,8 @@ run "mirror_only" {
   assert {
     condition = toset(flatten([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Action
-      ])) == toset(["ec2:DescribeSnapshots", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "s3:ListBucket",
-    "s3:GetObject", "s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"])
+      ])) == toset(["ec2:DescribeSnapshots", "ec2:DescribeVolumes", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot",
+    "s3:ListBucket", "s3:GetObject", "s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"])
     error_message = "nothing of a cluster is allowed where none is asked"
   }
 
