@@ -203,6 +203,7 @@ def client() -> Any:
         {"Created-By": "k8s-snapshots"},
         {CLUSTER: "demo"},
         {"created-by": "k8s-snapshots", KEEP: "true"},
+        {"created-by": "k8s-snapshots", CLUSTER: "another"},
     ],
 )
 def test_others_snapshots_cannot_be_deleted(world: World, tags: dict[str, str]) -> None:
@@ -212,6 +213,31 @@ def test_others_snapshots_cannot_be_deleted(world: World, tags: dict[str, str]) 
     )
     with pytest.raises(ClientError, match="UnauthorizedOperation"):
         client().delete_snapshot(SnapshotId=found)
+
+
+@pytest.mark.parametrize("tags", [{}, {CLUSTER: "demo"}])
+def test_our_own_can_be_deleted(world: World, tags: dict[str, str]) -> None:
+    """The daemon's too, which name no cluster."""
+    tags = {"created-by": "k8s-snapshots", **tags}
+    started = VirtualClock().now() - timedelta(days=3)
+    found = world.ec2.add_snapshot("eu-west-1", LEDGER, started=started, tags=tags)
+    client().delete_snapshot(SnapshotId=found)
+
+
+def test_the_functions_own_code_has_no_hand_on_the_network() -> None:
+    """In a VPC Lambda itself needs these permissions, by the same role."""
+    role = policy(subnet_ids='["subnet-1"]', security_group_ids='["sg-1"]')
+    where = "arn:aws:ec2:us-east-1:123456789012:network-interface/*"
+    own = {
+        "lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:k8s-snapshots"
+    }
+    sids = {"SeeNetwork", "JoinNetwork"}
+    actions = {a for s in role.statements if s.sid in sids for a in s.actions}
+    assert len(actions) == 6
+    for action in actions:
+        assert role.allows(action, where, {})
+        assert not role.allows(action, where, own)
+    assert role.allows("ec2:DescribeSnapshots", "*", {**own, "aws:RequestedRegion": "us-east-1"})
 
 
 def test_no_label_can_be_put_on_anothers_snapshot(world: World) -> None:
@@ -271,6 +297,8 @@ def test_nothing_but_describes_is_allowed_on_everything() -> None:
     """In a VPC too."""
     more = {"subnet_ids": '["subnet-1"]', "security_group_ids": '["sg-1"]'}
     for statement in json.loads(document(**more))["Statement"]:
+        if statement["Effect"] == "Deny":
+            continue
         resources = statement["Resource"]
         if "*" in ([resources] if isinstance(resources, str) else resources):
             actions = statement["Action"]

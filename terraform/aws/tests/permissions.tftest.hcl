@@ -59,6 +59,14 @@ run "snapshots" {
 
   assert {
     condition = [
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition.StringEqualsIfExists
+      if s.Sid == "DeleteWithOurLabel"
+    ] == [{ "aws:ResourceTag/k8s-snapshots-cluster" = "production" }]
+    error_message = "another cluster's stay"
+  }
+
+  assert {
+    condition = [
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Sid
       if contains(flatten([s.Action]), "ec2:DeleteSnapshot") && s.Effect == "Allow"
     ] == ["DeleteWithOurLabel"]
@@ -249,9 +257,16 @@ run "in_a_network" {
   assert {
     condition = alltrue([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement :
-      s.Resource != "*" || alltrue([for action in flatten([s.Action]) : startswith(action, "ec2:Describe")])
+      s.Effect == "Deny" || s.Resource != "*" || alltrue([for action in flatten([s.Action]) : startswith(action, "ec2:Describe")])
     ])
     error_message = "only describes are allowed on *"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition if s.Sid == "NoNetworkForTheCode"
+    ] == [{ ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-west-1:123456789012:function:k8s-snapshots" } }]
+    error_message = "the function's own code has nothing to do with the network"
   }
 
   assert {
