@@ -88,5 +88,6 @@ def test_both_clouds_have_the_same_files(cloud: str) -> None:
     files = {path.stem for path in Path(ROOT / "functions" / cloud).glob("*.py")} - own[cloud]
     assert files == {
         "__init__", "__main__", "adopting", "bucket", "calls", "checks", "cluster", "errors",
-        "listing", "logs", "lookups", "secret", "settings", "snapshots", "volumes", "wiring",
+        "listing", "locating", "logs", "lookups", "secret", "settings", "snapshots", "volumes",
+        "wiring",
     }  # fmt: skip

@@ -1,6 +1,6 @@
-"""In which region the volumes are that the cluster does not tell the region of."""
+"""In which region volumes are: where the cluster does not tell it, or tells one that is none."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -12,6 +12,29 @@ from shared.text import shorten
 
 #: Labels the volume, so that nobody has to look again.
 FIX = "kubectl label pv {volume} topology.kubernetes.io/region=REGION"
+
+
+def misplaced(
+    known: Callable[[], Collection[str]], regions: Collection[str], disks: Collection[Disk]
+) -> Mapping[Disk, UnknownDisk]:
+    """Tell the disks whose region EC2 does not have: whoever writes a label may write anything.
+
+    `known` lists EC2's regions; it is asked only where a region is none of `regions`, which are the
+    settings' own and believed.
+    """
+    others = {d for d in disks if d.scope not in regions and not d.scope.startswith(NOWHERE)}
+    if not others:
+        return {}
+    real = frozenset(known())
+    return {
+        disk: UnknownDisk(
+            "region",
+            disk.scope,
+            "is no region of EC2 that is known; if it is a new one, add it to REGIONS",
+        )
+        for disk in others
+        if disk.scope not in real
+    }
 
 
 class Looked(NamedTuple):

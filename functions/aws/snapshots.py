@@ -30,7 +30,8 @@ class EBS:
 
     `client` makes an EC2 client for a region and a botocore Config; it is called once for each
     region and kind of call. `identity` asks STS who we are. `regions` are where volumes are looked
-    for whose region nothing tells. `extra_tags` are set on every snapshot that is made.
+    for whose region nothing tells, and `known` lists EC2's regions. `extra_tags` are set on every
+    snapshot that is made.
     """
 
     name = "aws"
@@ -48,17 +49,24 @@ class EBS:
         monotonic: Callable[[], float] = time.monotonic,
         regions: Sequence[str] = (),
         extra_tags: Mapping[str, str] = NONE,
+        known: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        self._extra = extra_tags
-        self._labels, self._identity, self._regions = labels, identity, regions
+        self._labels, self._identity, self._extra = labels, identity, extra_tags
+        self._regions, self._known = regions, known
         self._pacer = Pacer(monotonic, sleep)
         self._clients = EC2Clients(client)
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
-        """Find the volumes whose region nothing tells, by one call for each region."""
+        """Find the volumes whose region nothing tells, by one call for each region.
+
+        Those that are said to be in a region that EC2 does not have are problems.
+        """
         from functions.aws import locating
 
-        return locating.locate(self._clients, self._regions, disks)
+        found = locating.locate(self._clients, self._regions, disks)
+        if self._known is None:
+            return found
+        return {**found, **locating.misplaced(self._known, self._regions, disks)}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each region, several regions at once."""

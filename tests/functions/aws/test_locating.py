@@ -163,3 +163,50 @@ class TestPlans:
         assert "not in us-west-2, eu-west-1 (AWS_REGION, REGIONS)" in said["csi"]
         assert said["csi"].endswith("; kubectl label pv csi topology.kubernetes.io/region=REGION")
         assert {c.disk.name for c in plan.creates} == {NAMES[2], NAMES[3]}
+
+
+BOGUS = """
+apiVersion: k8s-snapshots.elsdoerfer.com/v1
+kind: SnapshotRule
+metadata: {{name: bogus-{n}, namespace: kube-system}}
+spec: {{deltas: P1D P7D, backend: aws, disk: {{region: eu-nowhere-{n}, volumeId: vol-{n:017x}}}}}
+"""
+
+
+def test_regions_that_ec2_does_not_have_cost_nothing(
+    cloud: EC2Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is its rule's problem; no client is made for it, and nobody else's pass is partial."""
+    for name, value in cloud.ec2.environment(REGION).items():
+        monkeypatch.setenv(name, value)
+    here = cloud.add_disk(REGION, volume_id="vol-0123abcd")
+    rule = BOGUS.format(n=99).replace("eu-nowhere-99", REGION)
+    rule = rule.replace(f"vol-{99:017x}", here.name)
+    texts = [rule, *(BOGUS.format(n=n) for n in range(90))]
+    (tmp_path / "rules.yaml").write_text("---".join(texts))
+    settings, ports = build(
+        {"CLUSTER_ID": "demo", "AWS_REGION": REGION, "DISK_RULE_NAMESPACES": "kube-system"},
+        RulesFile(str(tmp_path / "rules.yaml")),
+    )
+    outcome = run(Request(mode="plan"), settings, ports)
+    assert [create.disk for create in outcome.plan.creates] == [here]
+    said = {p.value: p.message for p in outcome.plan.problems if p.severity == "error"}
+    assert said.keys() == {f"eu-nowhere-{n}" for n in range(90)}
+    assert "is no region of EC2 that is known" in said["eu-nowhere-7"]
+    assert {call.region for call in cloud.ec2.calls if call.action == "DescribeSnapshots"} == {
+        REGION
+    }
+
+
+def test_a_new_region_is_believed_where_the_settings_name_it(
+    cloud: EC2Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here botocore may be older than the region."""
+    for name, value in cloud.ec2.environment(REGION).items():
+        monkeypatch.setenv(name, value)
+    disk = Disk("aws", "eu-nowhere-1", "vol-0123abcd")
+    rules = RulesFile(str(tmp_path / "none.yaml"))
+    environ = {"CLUSTER_ID": "demo", "AWS_REGION": REGION}
+    for more, expected in (({}, {disk}), ({"REGIONS": disk.scope}, set[Disk]())):
+        _, ports = build(environ | more, rules)
+        assert ports.provider.locate({disk}).keys() == expected
