@@ -43,6 +43,7 @@ def build(
         partial(_client, session),
         partial(_identity, session),
         regions=tuple(dict.fromkeys((*home, *settings.regions))),
+        extra_tags=settings.tags,
         known=partial(_regions, session),
     )
     return settings, Ports(

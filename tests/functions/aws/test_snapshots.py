@@ -311,6 +311,21 @@ class TestPasses:
         assert len(existing(cloud)) == 2
 
 
+class TestExtraTags:
+    def test_are_set_in_the_call_that_creates(self, cloud: EC2Cloud, disk: Disk) -> None:
+        """An organisation's policy may deny the call without them; `check` tries them too."""
+        extra = {"cost-center": "4711"}
+        provider = EBS(cloud.labels, cloud.client, lambda: "", extra_tags=extra)
+        asked = order(cloud, disk)
+        made = provider.create(asked)
+        (found,) = cloud.snapshots()
+        assert found.labels == {**extra, **asked.labels}
+        assert made.labels == asked.labels
+        list(provider.check(REGION, asked, None))
+        *_, dry = cloud.ec2.calls
+        assert "cost-center" in dry.params.values()
+
+
 class TestCredentials:
     def test_without_credentials_no_pass_is_done(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cloud: EC2Cloud, disk: Disk
