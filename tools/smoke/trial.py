@@ -135,11 +135,21 @@ class Trial:
     def _released(self) -> None:
         before = {found.id for found in self._account.snapshots()}
         report = self._pass("reconcile", "--release-holds", "--only", f"disks={self._disk}")
-        gone = before - {found.id for found in self._account.snapshots()}
         told = {deletion["snapshot"] for deletion in report["deletions"]}
+        gone = self._gone(before, told)
         if not gone or gone != told:
             raise Failed(f"the report says that {sorted(told)} went, the cloud {sorted(gone)}")
         self._say(f"6. Released by hand: {', '.join(sorted(gone))} is gone, by the cloud's word.")
+
+    def _gone(self, before: set[str], told: set[str]) -> set[str]:
+        """Give what the cloud lists no more; a deletion may take a while."""
+        gone = set[str]()
+        for _ in range(LOOKS):
+            gone = before - {found.id for found in self._account.snapshots()}
+            if told <= gone:
+                break
+            self._sleep(LOOK)
+        return gone
 
     def _restore(self) -> None:
         made = self._command("restore", "--volume", "smoke", "--namespace", "smoke")
