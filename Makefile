@@ -9,7 +9,7 @@ START  ?= 0
 FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutants fuzz check format bench build terraform-check docs lock clean
+.PHONY: help demo test smoke simulate mutants fuzz check format bench build terraform-check docs lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([-a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
@@ -25,6 +25,11 @@ demo: $(READY) ## plan, reconcile and reconcile again on embedded clouds and clu
 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
+
+# In your own account, for a few cents; see docs/smoke.md.
+smoke: $(READY) ## try it in a real account and remove everything again (CLOUD=aws or gcp)
+	@case "$(CLOUD)" in aws|gcp) ;; *) echo "make smoke CLOUD=aws, or CLOUD=gcp"; exit 2;; esac
+	@$(BIN)/python -m tools.smoke $(CLOUD)
 
 simulate: $(READY) ## break passes by injected faults for years of virtual time (SEEDS=1000, START=0)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START)

@@ -13,12 +13,17 @@ class DeltasError(SnapshotsError):
 
 
 class UnknownDisk(SnapshotsError):
-    """A disk cannot be told from an object: a problem of that object, never a guess."""
+    """A disk cannot be told from an object: a problem of that object, never a guess.
 
-    def __init__(self, field: str, value: object, message: str) -> None:
+    `fix` is the command that would put it right, where there is one; `{volume}` in it stands for
+    the name of the PersistentVolume.
+    """
+
+    def __init__(self, field: str, value: object, message: str, fix: str = "") -> None:
         super().__init__(message)
         self.field = field
         self.value = value
+        self.fix = fix
 
 
 class PassError(SnapshotsError):

@@ -3,7 +3,7 @@
 Objects are decoded one by one, so that a malformed one is one problem and never fails a page.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -16,6 +16,14 @@ from shared.text import shorten
 from shared.tolerant_json import decode
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
+#: What a SnapshotRule's spec says.
+SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
+#: What the keys of labels begin with that tell a volume's region and zone.
+PLACES = ("topology.", "failure-domain.")
+#: Characters of an annotation that are kept: no value that means anything is as long.
+LONGEST_VALUE = 4096
+#: Bytes of a status that are kept; the API server bounds only the whole object.
+LONGEST_STATUS = 65536
 #: What msgspec raises for bytes of any kind.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -28,6 +36,16 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: str = ""
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+
+    def trimmed(self, keys: Collection[str]) -> "Metadata":
+        """Keep only what is read: these annotations, and the labels that tell places."""
+        labels, annotations = self.labels or {}, self.annotations or {}
+        return msgspec.structs.replace(
+            self,
+            labels={k: v for k, v in labels.items() if k.startswith(PLACES)} or None,
+            annotations={k: annotations[k][:LONGEST_VALUE] for k in keys if k in annotations}
+            or None,
+        )
 
 
 class CSI(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -153,6 +171,8 @@ class Objects(msgspec.Struct):
 
     `read_from` says where they were read, for the report; `age` is that of a mirror. `no_crd`
     tells that the API knows no SnapshotRules; `foreign` counts the objects of other kinds.
+    `annotations` are the keys that are kept as objects are added; None keeps all. `manifests` are
+    the SnapshotRules' `metadata` and `status`, as JSON.
     """
 
     read_from: str
@@ -163,7 +183,8 @@ class Objects(msgspec.Struct):
     age: timedelta | None = None
     no_crd: bool = False
     foreign: int = 0
-    manifests: list[msgspec.Raw | bytes] = []
+    annotations: Collection[str] | None = None
+    manifests: list[bytes] = []
 
     def all(self) -> Iterable[Object]:
         """Give all that could be decoded."""
@@ -183,12 +204,51 @@ class Objects(msgspec.Struct):
         decoder = msgspec.json.Decoder(KINDS[kind])
         for item in items:
             try:
-                target.append(decoder.decode(item))
+                target.append(self._trimmed(decoder.decode(item)))
             except _UNREADABLE as error:
                 self.problems.append(_malformed(kind, item, error))
             else:
                 if kind == "SnapshotRule":
-                    self.manifests.append(item)
+                    self.manifests.append(_manifest(item))
+
+    def take(self, part: "Objects") -> None:
+        """Take over the objects of another read, and their problems."""
+        for name in ("volumes", "claims", "rules", "problems", "manifests"):
+            getattr(self, name).extend(getattr(part, name))
+
+    def _trimmed(self, item: Object) -> Object:
+        """Drop what nobody reads: the bytes of an object are its owner's to choose."""
+        if self.annotations is None:
+            return item
+        item = msgspec.structs.replace(item, metadata=item.metadata.trimmed(self.annotations))
+        if isinstance(item, SnapshotRule) and isinstance(item.spec, dict):
+            item = msgspec.structs.replace(item, spec=known_spec(item.spec))
+        return item
+
+
+def known_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those fields of a SnapshotRule's spec that mean something."""
+    return {key: spec[key] for key in SPEC if key in spec}
+
+
+class _ManifestMetadata(msgspec.Struct, omit_defaults=True):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    generation: Any = None
+
+
+class _Manifest(msgspec.Struct):
+    metadata: _ManifestMetadata
+    status: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def _manifest(item: msgspec.Raw | bytes) -> bytes:
+    """Keep of a rule what its status is written by."""
+    found = msgspec.json.decode(item, type=_Manifest)
+    if len(found.status) > LONGEST_STATUS:  # not ours, which is written anew
+        found.status = msgspec.Raw(b"null")
+    return msgspec.json.encode(found)
 
 
 class _Loose(msgspec.Struct):

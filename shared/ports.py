@@ -81,6 +81,18 @@ class Bucket(Protocol):
         """
 
 
+@runtime_checkable
+class Trial(Protocol):
+    """A bucket that can be asked whether it takes a write, changing nothing."""
+
+    def try_put(self, name: str) -> bool:
+        """Tell whether that could be tried; where it returns, a write is not refused.
+
+        Raises:
+            BucketError: why an object of that name cannot be written.
+        """
+
+
 class RulesSource(Protocol):
     """Where the objects come from that rules are read from."""
 
@@ -192,12 +204,16 @@ class Adopter(Protocol):
     def strangers(self, disks: Collection[Disk]) -> Iterable[Stranger]:
         """List all snapshots of some disks that lack our author label, for a person to adopt.
 
+        Where deleting takes a tag that a listing does not show, ours are among them.
+
         Raises:
             ProviderError: where they cannot be listed completely.
         """
 
     def adopt(self, snapshot: Snapshot, labels: Mapping[str, str]) -> None:
-        """Add labels to a snapshot, with the rights of whoever calls; the function has none.
+        """Add labels to a snapshot, and the tag that deleting it takes, where there is one.
+
+        With the rights of whoever calls; the function has none.
 
         Raises:
             ProviderError: where they could not be added.

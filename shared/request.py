@@ -18,8 +18,8 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A selection of disks: all given fields must match, by any of their values.
 
     `namespaces`, `rules` and `claims` (`namespace/name`) match a disk when any of its rules does;
-    `disks` match the disk's id or the cloud's own name of it; `scopes` are regions on AWS, projects
-    on Google.
+    `disks` match the disk's id or the cloud's own name of it, whole or its last part
+    (`zones/Z/disks/N`, `N`); `scopes` are regions on AWS, projects on Google.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -39,12 +39,14 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Tell whether the selection takes in every disk of its scopes."""
         return not (self.namespaces or self.claims or self.rules or self.disks)
 
+    def names(self, disk: Disk) -> bool:
+        """Tell whether a disk is one of those that are named, where any are."""
+        return not self.disks or named(disk, self.disks)
+
     def orphan(self, disk: Disk) -> bool:
         """Tell whether a disk that no rule covers is selected: with all others, or by its name."""
-        named = not self.disks or disk.id in self.disks or disk.name in self.disks
-        return (
-            self.scope(disk.scope) and named and not (self.namespaces or self.claims or self.rules)
-        )
+        theirs = self.namespaces or self.claims or self.rules
+        return self.scope(disk.scope) and self.names(disk) and not theirs
 
     def selects(self, disk: Disk, rules: Collection[Rule], problem: Problem | None = None) -> bool:
         """Tell whether a disk, covered by these rules or by one with this problem, is selected."""
@@ -58,11 +60,16 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 claims.add(f"{problem.source.namespace}/{problem.source.name}")
         return (
             self.scope(disk.scope)
-            and (not self.disks or disk.id in self.disks or disk.name in self.disks)
+            and self.names(disk)
             and (not self.rules or not names.isdisjoint(self.rules))
             and (not self.namespaces or not namespaces.isdisjoint(self.namespaces))
             and (not self.claims or not claims.isdisjoint(self.claims))
         )
+
+
+def named(disk: Disk, names: Collection[str]) -> bool:
+    """Tell whether a disk has one of these names: its id, the cloud's name, or that's last part."""
+    return not {disk.id, disk.name, disk.name.rpartition("/")[2]}.isdisjoint(names)
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

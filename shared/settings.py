@@ -47,7 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description="A secret that holds a kubeconfig, for clusters that are neither EKS nor "
             "GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud "
-            "`projects/P/secrets/S`, perhaps with `/versions/V`, in Secret Manager.",
+            "`projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, "
+            "perhaps with `/versions/V`, in Secret Manager.",
             pattern=r"^[-\w/+=.@:]*$",
             max_length=600,
         ),

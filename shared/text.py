@@ -1,6 +1,6 @@
 """Words for people: time spans, counts, and what is safe to print of untrusted input. Pure."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 #: What a problem says is cut to so many characters: two of the longest names have room.
 LONGEST = 600
@@ -19,6 +19,11 @@ def shorten(value: object, limit: int = 120) -> str:
         text = "(nested too deeply to be shown)"
     head = printable(text[: limit + 1])
     return head if len(head) <= limit and len(text) <= limit else head[: limit - 1] + "…"
+
+
+def utc(time: datetime) -> str:
+    """Print a time to the second."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def words(span: timedelta) -> str:

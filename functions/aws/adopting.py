@@ -3,14 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from functions.aws.calls import EC2Clients, sorted_errors
+from functions.aws.calls import FILTERED, EC2Clients, sorted_errors
 from functions.aws.listing import pages, snapshot_of
 from shared.model import Disk, Snapshot
 from shared.planning.adopt import Stranger, scopes
 from shared.planning.labels import Labels
 
-#: Values that a filter takes at most (Amazon EC2 API Reference, "Filtering").
-FILTERED = 200
 #: What the tags begin with that services of AWS, the CSI driver and Velero put on snapshots.
 _MANAGERS = {
     "aws:backup:": "AWS Backup",

@@ -1,7 +1,7 @@
 """How EC2 is called: its clients, what is tried again, and what an error means for the pass."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONNECT, READ = 3, 15
 #: Regions listed at once.
 PARALLEL = 8
+#: Values that a filter takes at most (Amazon EC2 API Reference, "Filtering").
+FILTERED = 200
 
 #: Raised where EC2 itself did not answer. A proxy's page with status 200 parses to an answer
 #: without its fields, a KeyError; with others the parser gives up.
@@ -48,9 +50,10 @@ class EC2Clients:
             return self._made[key]
 
 
-def order(create: Create) -> dict[str, Any]:
-    """Say what CreateSnapshot is asked for: tags are set in the same call."""
-    tags = [{"Key": key, "Value": value} for key, value in create.labels.items()]
+def order(create: Create, extra: Mapping[str, str]) -> dict[str, Any]:
+    """Say what CreateSnapshot is asked for: tags, `extra` ones too, are set in the same call."""
+    labels = {**extra, **create.labels}
+    tags = [{"Key": key, "Value": value} for key, value in labels.items()]
     return {
         "VolumeId": create.disk.name,
         "Description": create.description,

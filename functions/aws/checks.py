@@ -1,6 +1,6 @@
 """What `check` tries on AWS: the credentials, and each permission by a dry run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,7 +23,11 @@ def credentials(identity: Callable[[], str]) -> Check:
 
 
 def check(
-    clients: EC2Clients, region: str, create: Create | None, snapshot: Snapshot | None
+    clients: EC2Clients,
+    region: str,
+    create: Create | None,
+    snapshot: Snapshot | None,
+    extra: Mapping[str, str],
 ) -> Iterable[Check]:
     """Try each permission with DryRun."""
     client = clients.of(region, once=True)
@@ -31,10 +35,14 @@ def check(
         f"ec2:DescribeSnapshots in {region}",
         lambda: client.describe_snapshots(OwnerIds=["self"], DryRun=True),
     )
+    yield _dry(
+        f"ec2:DescribeVolumes in {region}, for volumes that do not tell their region",
+        lambda: client.describe_volumes(DryRun=True),
+    )
     if create:
         yield _dry(
             f"ec2:CreateSnapshot and ec2:CreateTags of {create.disk.name}",
-            lambda: client.create_snapshot(**order(create), DryRun=True),
+            lambda: client.create_snapshot(**order(create, extra), DryRun=True),
         )
     if snapshot:
         yield _dry(

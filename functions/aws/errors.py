@@ -51,6 +51,9 @@ _REFUSED = frozenset(
         "InvalidParameterValue",
     }
 )
+#: No source names the code for a locked snapshot (Amazon EBS User Guide, "Amazon EBS snapshot
+#: lock"), so that the message decides as well.
+_LOCKED = re.compile(r"\block(ed)?\b", re.IGNORECASE)
 _NOT_ALLOWED = frozenset(
     {
         "UnauthorizedOperation",
@@ -88,6 +91,8 @@ def classify(error: ClientError, creating: bool = False) -> ProviderError:
     for codes, kind in ((_NEXT_PASS, NextPass), own, (_NOT_ALLOWED, NotAllowed)):
         if code in codes:
             return kind(text_of(error), code)
+    if not creating and 400 <= status < 500 and _LOCKED.search(text_of(error)):
+        return Refused(text_of(error), code)
     if status >= 500:
         return (Unanswered if creating else NextPass)(text_of(error), code)
     return DiskFailed(text_of(error), code)

@@ -1,5 +1,6 @@
 """What EC2 lists, as the core has it."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 #: DescribeSnapshots gives at most 1,000 a page (Amazon EC2 API Reference, DescribeSnapshots).
 PAGE = 1000
 
+#: `recovering` is on its way back from the Recycle Bin, and will be completed: Amazon EC2 API
+#: Reference, RestoreSnapshotFromRecycleBin.
 _STATES: dict[str, State] = {"completed": "completed", "error": "failed"}
+#: In the Recycle Bin: deleted, and in no listing that the documentation knows of.
+_DELETED = "recoverable"
+#: What has this id was not made from that volume. Amazon EC2 API Reference, Snapshot: copies "have
+#: an arbitrary volume ID that you should not use for any purpose".
+NO_VOLUME = "vol-ffffffff"
+_NO_VOLUME = re.compile(r"vol-f{8}(?:f{9})?")
+#: What the console and CopyImage write on copies.
+_COPIED = re.compile(r"\[Copied snap-[0-9a-f]+ from |Copied for DestinationAmi ami-")
+_WILD = re.compile(r"[\\*?]")
 
 
 def list_regions(clients: EC2Clients, labels: Labels, regions: Collection[str]) -> list[Listing]:
@@ -35,7 +47,7 @@ def list_region(clients: EC2Clients, labels: Labels, region: str) -> Listing:
     found: list[Snapshot] = []
     try:
         for page in pages(clients.of(region), f"tag:{labels.author_key}", [labels.author]):
-            found += [snapshot_of(region, item) for item in page]
+            found += [snapshot_of(region, item) for item in page if item["State"] != _DELETED]
     except (ClientError, *NO_ANSWER) as error:
         return Listing(region, tuple(found), False, text_of(error))
     return Listing(region, tuple(found))
@@ -44,18 +56,27 @@ def list_region(clients: EC2Clients, labels: Labels, region: str) -> Listing:
 def pages(
     client: "EC2Client", field: str, values: Sequence[str]
 ) -> Iterator[Sequence["SnapshotTypeDef"]]:
-    """Give the account's own snapshots of which a filter's field has one of some values.
+    """Give the account's own snapshots of which a filter's field has one of some exact values.
 
     Raises:
         Whatever the client does, and KeyError for an answer that is not EC2's.
     """
     found = client.get_paginator("describe_snapshots").paginate(
         OwnerIds=["self"],
-        Filters=[{"Name": field, "Values": list(values)}],
+        Filters=[{"Name": field, "Values": [exactly(value) for value in values]}],
         PaginationConfig={"PageSize": PAGE},
     )
     for page in found:
         yield page["Snapshots"]
+
+
+def exactly(value: str) -> str:
+    """Write a filter's value so that it stands for itself.
+
+    Amazon EC2 User Guide, "Filter lists of Amazon EC2 resources": `*` and `?` are wild, a backslash
+    escapes them and itself.
+    """
+    return _WILD.sub(r"\\\g<0>", value)
 
 
 def snapshot_of(
@@ -64,12 +85,35 @@ def snapshot_of(
     """Read a snapshot as EC2 describes it; `labels` are its tags where EC2 does not say them."""
     if labels is None:
         labels = {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
+    copy = is_copy(item)
     return Snapshot(
         id=item["SnapshotId"],
-        disk=Disk("aws", region, item["VolumeId"]),
+        disk=Disk("aws", region, NO_VOLUME if copy else item["VolumeId"]),
         started=item["StartTime"].astimezone(UTC),
         state=_STATES.get(item["State"], "pending"),
         labels=labels,
         deltas=labels.get(DELTAS, ""),
         size=item.get("VolumeSize", 0),
+        message=item.get("StateMessage", ""),
+        tier=_tier(item),
+        copy=copy,
     )
+
+
+def is_copy(item: "SnapshotTypeDef") -> bool:
+    """Tell a copy of another snapshot, whose volume id means nothing.
+
+    EC2 sets TransferType on copies only; those that are older than it have an id of no volume, or
+    a description that says so.
+    """
+    return bool(
+        item.get("TransferType")
+        or _NO_VOLUME.fullmatch(item["VolumeId"])
+        or _COPIED.match(item.get("Description", ""))
+    )
+
+
+def _tier(item: "SnapshotTypeDef") -> str:
+    """Tell an archived snapshot; one that is restored for a time can be used meanwhile."""
+    archived = item.get("StorageTier") == "archive" and not item.get("RestoreExpiryTime")
+    return "archive" if archived else ""

@@ -1,15 +1,14 @@
 """EBS snapshots; implements `ports.Provider` and `ports.Adopter` with boto3."""
 
-import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
 from functions.aws.calls import CONNECT, READ, EC2Clients, order, sorted_errors
-from functions.aws.errors import THROTTLED
 from functions.aws.listing import list_regions, snapshot_of
+from functions.aws.pacing import PATIENCE, TRIES, Pacer
 from functions.aws.volumes import EBSVolumes
 from shared.errors import ProviderError, UnknownDisk
 from shared.model import Disk, OperationState, Snapshot
@@ -21,21 +20,24 @@ from shared.ports import Check, Listing, Volumes
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
-#: Tries of a throttled CreateSnapshot, and the longest wait in seconds between two.
-TRIES, BACKOFF = 4, 4.0
+
+#: No tags.
+NONE: Mapping[str, str] = {}
 
 
 class EBS:
     """The snapshots of the account's volumes in all regions.
 
     `client` makes an EC2 client for a region and a botocore Config; it is called once for each
-    region and kind of call. `identity` asks STS who we are.
+    region and kind of call. `identity` asks STS who we are. `regions` are where volumes are looked
+    for whose region nothing tells, and `known` lists EC2's regions. `extra_tags` are set on every
+    snapshot that is made.
     """
 
     name = "aws"
     encoding = AWS
     volumes: Volumes = EBSVolumes()
-    longest_call = float(TRIES * (CONNECT + READ + BACKOFF))
+    longest_call = float(TRIES * (CONNECT + READ) + PATIENCE)
 
     def __init__(
         self,
@@ -43,13 +45,28 @@ class EBS:
         client: Callable[[str, Config], "EC2Client"],
         identity: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        regions: Sequence[str] = (),
+        extra_tags: Mapping[str, str] = NONE,
+        known: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        self._labels, self._identity, self._sleep = labels, identity, sleep
+        self._labels, self._identity, self._extra = labels, identity, extra_tags
+        self._regions, self._known = regions, known
+        self._pacer = Pacer(monotonic, sleep)
         self._clients = EC2Clients(client)
 
     def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
-        """Find nothing: an EBS volume's region is always told, or a problem."""
-        return {}
+        """Find the volumes whose region nothing tells, by one call for each region.
+
+        Those that are said to be in a region that EC2 does not have are problems.
+        """
+        from functions.aws import locating
+
+        found = locating.locate(self._clients, self._regions, disks)
+        if self._known is None:
+            return found
+        return {**found, **locating.misplaced(self._known, self._regions, disks)}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each region, several regions at once."""
@@ -60,17 +77,13 @@ class EBS:
 
         CreateSnapshot is not idempotent: only throttling, which has no effect, is tried again.
         """
+        return self._pacer.call(create.disk.scope, lambda: self._create(create))
+
+    def _create(self, create: Create) -> Snapshot:
         client = self._clients.of(create.disk.scope, once=True)
-        for attempt in range(1, TRIES + 1):
-            try:
-                with sorted_errors(creating=True):
-                    made = client.create_snapshot(**order(create))
-                    return snapshot_of(create.disk.scope, made, create.labels)  # type: ignore[arg-type]
-            except ProviderError as failure:
-                if failure.code not in THROTTLED or attempt == TRIES:
-                    raise
-            self._sleep(BACKOFF * random.uniform(0.2, 1) * attempt / TRIES)  # noqa: S311
-        raise AssertionError("unreachable")
+        with sorted_errors(creating=True):
+            made = client.create_snapshot(**order(create, self._extra))
+            return snapshot_of(create.disk.scope, made, create.labels)  # type: ignore[arg-type]
 
     def operation(self, scope: str, name: str) -> OperationState:
         """Tell that it is done: EC2 names no operations, and lists a snapshot that fails."""
@@ -111,4 +124,4 @@ class EBS:
         """Try each permission with DryRun."""
         from functions.aws import checks
 
-        return checks.check(self._clients, scope, create, snapshot)
+        return checks.check(self._clients, scope, create, snapshot, self._extra)

@@ -1,4 +1,8 @@
-"""EBS volumes as Kubernetes describes them. Pure."""
+"""EBS volumes as Kubernetes describes them. Pure.
+
+A disk's scope is its region. Where nothing in the cluster tells that, it is `NOWHERE`, with the id
+of the zone where there is one; `locating.locate` finds the volume.
+"""
 
 import re
 from collections.abc import Mapping
@@ -19,6 +23,15 @@ ZONE_KEYS = (
     "topology.ebs.csi.eks.amazonaws.com/zone",
 )
 
+#: An id such as `usw2-az1`: it names a zone, but no region in so many words (AWS RAM User Guide,
+#: "Availability Zone IDs for your AWS resources").
+ZONE_ID = "topology.k8s.aws/zone-id"
+#: Begins the scope of a volume whose region is not told; no region does.
+NOWHERE = "?"
+#: What the driver calls a node's own disk, which is no volume of anybody's (aws-ebs-csi-driver,
+#: "Node-local volumes").
+_LOCAL = "local-ebs://"
+
 _VOLUME = re.compile(r"vol-[0-9a-f]{8}(?:[0-9a-f]{9})?")
 # The zone of a region (eu-west-1a), a local zone (us-west-2-lax-1a) or a wavelength zone
 # (us-east-1-wl1-bos-wlz-1): Amazon EC2 User Guide, "Regions and Zones".
@@ -38,6 +51,8 @@ class EBSVolumes:
             if spec.csi.driver not in DRIVERS:
                 return None
             field, handle = "spec.csi.volumeHandle", spec.csi.volume_handle
+            if handle.startswith(_LOCAL):
+                return None
         elif spec.aws_elastic_block_store:
             field, handle = (
                 "spec.awsElasticBlockStore.volumeID",
@@ -77,7 +92,7 @@ def _region_of_zone(field: str, zone: str) -> str:
 
 
 def _region(volume: PersistentVolume) -> str:
-    """Tell the region from labels and node affinity, which must agree."""
+    """Tell the region from labels and node affinity, which must agree; or that nothing does."""
     found = {value: field for field, value in volume.topology(*REGION_KEYS)}
     for field, zone in volume.topology(*ZONE_KEYS):
         found.setdefault(_region_of_zone(field, zone), field)
@@ -85,10 +100,8 @@ def _region(volume: PersistentVolume) -> str:
         said = "; ".join(f"{field} says {region}" for region, field in sorted(found.items()))
         raise UnknownDisk("region", said, "labels and node affinity disagree on the region")
     if not found:
-        raise UnknownDisk(
-            "region", "", "cannot be told: there is no label and no node affinity "
-            f"{REGION_KEYS[0]} or {ZONE_KEYS[0]}"
-        )  # fmt: skip
+        zone_ids = [value for _, value in volume.topology(ZONE_ID)]
+        return NOWHERE + next(iter(zone_ids), "")
     region = next(iter(found))
     if not re.fullmatch(_REGION, region):
         raise UnknownDisk(found[region], region, "is no region; one such as eu-west-1 would do")

@@ -37,7 +37,15 @@ def build(
         settings, source, mirror, partial(secret, session=session), partial(_managed, session)
     )
     labels = labels_of(settings, EBS.encoding, cluster)
-    provider = EBS(labels, partial(_client, session), partial(_identity, session))
+    home = (session.region_name,) if session.region_name else ()
+    provider = EBS(
+        labels,
+        partial(_client, session),
+        partial(_identity, session),
+        regions=tuple(dict.fromkeys((*home, *settings.regions))),
+        extra_tags=settings.tags,
+        known=partial(_regions, session),
+    )
     return settings, Ports(
         rules,
         provider,
@@ -58,6 +66,15 @@ def _session(settings: AWSSettings) -> boto3.Session:
 
 def _client(session: boto3.Session, region: str, config: Config) -> Any:
     return session.client("ec2", region_name=region, config=config)
+
+
+def _regions(session: boto3.Session) -> frozenset[str]:
+    """List the regions of EC2 that botocore knows; no call is made."""
+    return frozenset(
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    )
 
 
 def _identity(session: boto3.Session) -> str:

@@ -1,12 +1,14 @@
 """Cloud Storage as the bucket of the mirror, the leases and the reports."""
 
 import os
-import re
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
+from functions.gcp.bucket_errors import failed, library_errors
 from functions.gcp.credentials import Login
 from shared.errors import BucketError, Conflict
 from shared.ports import Stored
@@ -16,39 +18,71 @@ from shared.text import shorten
 TIMEOUT = (3, 8)
 #: Seconds in which a call is tried again.
 RETRIED = 12.0
+#: Tries to read bytes and metadata of one and the same generation.
+READS = 3
+#: No object's generation: they are times in microseconds.
+NEVER = "1"
 #: In what a proxy answers, and Google does not.
 _PAGE = "<html"
-#: What the library writes around the server's words.
-_AROUND = re.compile(r"^[A-Z]+ \S+: |: \('Request failed.*$", re.DOTALL)
 
 
 class GCS:
-    """A bucket in Cloud Storage; implements `ports.Bucket`."""
+    """A bucket in Cloud Storage; implements `ports.Bucket`.
+
+    An object's generation and age come with its bytes where the answer has the headers. The
+    reference of `objects.get` promises none: else they come from the object's metadata, and the
+    bytes are those of that generation.
+    """
 
     def __init__(self, login: Login, bucket: str, endpoint: str = "") -> None:
         self._login, self._name, self._endpoint = login, bucket, endpoint
-        self._times = ("", "")
+        self._written = self._now = ""
 
     def get(self, name: str) -> Stored | None:
         """Read an object; None where there is none."""
         from google.api_core.exceptions import NotFound
 
-        self._times = ("", "")
         try:
-            blob = self._bucket.blob(name)
-            data = blob.download_as_bytes(timeout=TIMEOUT, retry=self._retry, raw_download=True)
-            if not blob.generation or not all(self._times):
-                raise BucketError(
-                    f"reading {self._url(name)}: the answer is not Google's; a proxy's?"
-                )
-            # Both times are the server's own, so that no clock here matters.
-            written, now = map(parsedate_to_datetime, self._times)
+            for _ in range(READS):
+                blob = self._bucket.blob(name)
+                data = self._download(blob)
+                try:
+                    return self._dated(blob, data)
+                except NotFound:  # what was read is not there any more
+                    continue
         except NotFound as error:
             if "bucket does not exist" in str(error) or _PAGE in str(error).lower():
                 raise self._failed("reading", name, error) from None
             return None
-        except self._errors as error:
+        except library_errors() as error:
             raise self._failed("reading", name, error) from None
+        raise BucketError(f"reading {self._url(name)}: it was replaced {READS} times meanwhile")
+
+    def _download(self, blob: Any) -> bytes:
+        """Read a blob's bytes, of its generation where it has one."""
+        self._written = self._now = ""
+        data = blob.download_as_bytes(timeout=TIMEOUT, retry=self._retry, raw_download=True)
+        return bytes(data)
+
+    def _dated(self, blob: Any, data: bytes) -> Stored:
+        """Tell the generation and age of what was read, by headers or by metadata.
+
+        Both times are the server's own, so that no clock here matters.
+        """
+        known = blob.generation
+        if known and self._written and self._now:
+            written = parsedate_to_datetime(self._written)
+        else:
+            self._now = ""
+            blob.reload(timeout=TIMEOUT, retry=self._retry)
+            written = blob.updated
+        if not (blob.generation and written and self._now):
+            raise BucketError(
+                f"reading {self._url(blob.name)}: the answer is not Google's; a proxy's?"
+            )
+        now = parsedate_to_datetime(self._now)
+        if not known:  # what was read before may be another generation's
+            data = self._download(self._bucket.blob(blob.name, generation=blob.generation))
         return Stored(data, str(blob.generation), max(now - written, timedelta(0)))
 
     def put(self, name: str, data: bytes, expected: str | None) -> str:
@@ -72,11 +106,20 @@ class GCS:
             if expected and "bucket does not exist" not in said and _PAGE not in said:
                 raise Conflict(f"{self._url(name)} was deleted by another") from None
             raise self._failed("writing", name, error) from None
-        except self._errors as error:
+        except library_errors() as error:
             raise self._failed("writing", name, error) from None
         if not blob.generation:
             raise BucketError(f"writing {self._url(name)}: the answer is not Google's; a proxy's?")
         return str(blob.generation)
+
+    def try_put(self, name: str) -> bool:
+        """Try whether an object may be written, by a write whose condition never holds.
+
+        Who lacks the permission is refused before the condition is looked at.
+        """
+        with suppress(Conflict):
+            self.put(name, b"{}", NEVER)
+        return True
 
     @cached_property
     def _bucket(self) -> Any:
@@ -96,9 +139,10 @@ class GCS:
 
     def _seen(self, response: Any, **_: Any) -> None:
         # The library asks for the bucket too, from a thread of its own, whenever it likes.
-        if "alt=media" in response.url:
-            headers = response.headers
-            self._times = (headers.get("Last-Modified", ""), headers.get("Date", ""))
+        if "/o/" in urlsplit(response.url).path:
+            self._now = response.headers.get("Date", "")
+            if "alt=media" in response.url:
+                self._written = response.headers.get("Last-Modified", "")
 
     @cached_property
     def _retry(self) -> Any:
@@ -106,45 +150,8 @@ class GCS:
 
         return DEFAULT_RETRY.with_timeout(RETRIED).with_delay(initial=0.5, maximum=4)
 
-    @cached_property
-    def _errors(self) -> tuple[type[Exception], ...]:
-        import requests
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
-
-        return (
-            GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption,
-            requests.RequestException, OSError, ValueError, KeyError, AttributeError, TypeError,
-        )  # fmt: skip
-
     def _url(self, name: str) -> str:
         return shorten(f"gs://{self._name}/{name}", 300)
 
     def _failed(self, doing: str, name: str, error: Exception) -> BucketError:
-        from google.api_core.exceptions import (
-            Forbidden,
-            GoogleAPICallError,
-            NotFound,
-            RetryError,
-            from_http_response,
-        )
-        from google.cloud.storage.exceptions import InvalidResponse
-
-        if isinstance(error, RetryError) and isinstance(error.cause, Exception):
-            error = error.cause
-        if isinstance(error, InvalidResponse):
-            error = from_http_response(error.response)
-        # The texts of other errors may quote a token's request.
-        said = type(error).__name__
-        if isinstance(error, GoogleAPICallError):
-            said = f"{error.code}: {_AROUND.sub('', str(error.message))}"
-        hint = ""
-        if isinstance(error, Forbidden):
-            hint = (
-                "; allow the function's service account storage.objects.get, .create and, to "
-                "replace an object, .delete on the bucket"
-            )
-        elif isinstance(error, NotFound):
-            hint = "; MIRROR_URL should name a bucket that is there"
-        return BucketError(f"{doing} {self._url(name)}: {shorten(said, 300)}{hint}")
+        return failed(f"{doing} {self._url(name)}", error)

@@ -16,7 +16,15 @@ from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.protobuf.json_format import ParseError
 
-from functions.gcp.errors import THROTTLED, classify, of_codes, text_of
+from functions.gcp.errors import (
+    IN_FLIGHT,
+    THROTTLED,
+    Ended,
+    classify,
+    of_codes,
+    reasons_of,
+    text_of,
+)
 from shared.errors import NextPass, NotAllowed, ProviderError, Unanswered
 
 #: Seconds that one request may take.
@@ -98,19 +106,35 @@ def must_be(kind: str, answer: Any) -> None:
 
 
 def raise_failed(operation: Any) -> None:
-    """Raise what an operation that is done already failed with.
+    """Raise what an operation that is done already failed with."""
+    if error := error_of(operation):
+        raise error
+
+
+def error_of(operation: Any) -> ProviderError | None:
+    """Give what an operation failed with.
 
     An operation's error has codes of its own, in capitals, and no HTTP status of the call.
     """
     must_be("compute#operation", operation)
-    errors = list(operation.error.errors)
-    if errors:
-        raise of_codes([(error.code, error.message) for error in errors])
+    errors = [_ended(error, operation.http_error_message) for error in operation.error.errors]
+    return of_codes(errors) if errors else None
+
+
+def _ended(error: Any, otherwise: str) -> Ended:
+    """Read one error of an operation, whose message is optional."""
+    details = list(error.error_details)
+    localized = [detail.localized_message.message for detail in details]
+    reasons = [detail.error_info.reason for detail in details if detail.error_info.reason]
+    message = error.message or next(filter(None, localized), "") or otherwise
+    return Ended(error.code, message, next(iter(reasons), ""))
 
 
 def _passing(error: Exception) -> bool:
-    """Tell whether asking again a little later may do: every such call bears a request id."""
+    """Tell whether asking again a little later may help: every such call has a request id."""
     if isinstance(error, GoogleAPICallError):
-        reasons = {entry.get("reason") for entry in error.errors if isinstance(entry, dict)}
+        reasons = {*reasons_of(error)}
+        if IN_FLIGHT in reasons:
+            return False
         return bool(reasons & THROTTLED) or error.code in _UNAVAILABLE
     return isinstance(error, (requests.ConnectionError, requests.Timeout, TransportError))

@@ -7,6 +7,7 @@ Sources: Google Kubernetes Engine API v1, "projects.locations.clusters" (`endpoi
 import re
 from typing import Any
 
+from functions.gcp.credentials import LOG_IN
 from functions.gcp.lookups import Asked, Rest
 from shared.access.connect import connection_client
 from shared.access.ways import Way
@@ -48,10 +49,12 @@ class GKE:
             f"a DNS endpoint (gcloud container clusters update {cluster} --location {location} "
             "--enable-dns-access), or the function a way into its network",
             untrusted="something between, such as a proxy, answers in place of the cluster",
-            refused="the cluster does not take the function's service account; its token may be "
-            "of another kind than the scope cloud-platform",
+            refused="the cluster does not take the function's service account; its token may "
+            "lack the scope cloud-platform",
             forbidden=", for the function's service account; by the DNS endpoint it needs the "
-            "permission container.clusters.connect too",
+            "permission container.clusters.connect too; a User that is a number is a service "
+            "account's unique id: its token lacks the scope userinfo.email. Credentials of your "
+            f"own get it by {LOG_IN}, a virtual machine by its access scopes",
         )
         return Way(self.connect, hints)
 

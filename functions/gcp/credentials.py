@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
 
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+#: What every token is asked for. Without the second a GKE cluster knows a service account by its
+#: numeric id only, which no role binding names (GKE, "Role-based access control").
+PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+EMAIL = "https://www.googleapis.com/auth/userinfo.email"
+SCOPES = (PLATFORM, EMAIL)
+#: A user's own credentials have the scopes that the user consented to at login, and no others.
+LOG_IN = f"gcloud auth application-default login --scopes=openid,{EMAIL},{PLATFORM}"
 
 
 class Login:
@@ -65,7 +71,7 @@ class Login:
         from google.auth.exceptions import GoogleAuthError
 
         try:
-            return self.found[1]
+            return self.found[1] or _project_of(self.found[0])
         except GoogleAuthError:
             return ""
 
@@ -112,11 +118,10 @@ def _from_text(name: str, text: str) -> tuple[Any, str]:
 
     try:
         with _unwarned():
-            found = google.auth.load_credentials_from_dict(json.loads(text), scopes=SCOPES)
+            return _scoped(*google.auth.load_credentials_from_dict(json.loads(text)))
     except Exception:
         # Whatever goes wrong, its text may quote the key.
         raise SettingsError(f"{name} does not hold a key as Google writes it, in JSON") from None
-    return found[0], found[1] or ""
 
 
 def _from_file(name: str, path: str) -> tuple[Any, str]:
@@ -127,10 +132,30 @@ def _from_file(name: str, path: str) -> tuple[Any, str]:
         raise SettingsError(f"{name} is no path of a file that is there")
     try:
         with _unwarned():
-            found = google.auth.load_credentials_from_file(path, scopes=SCOPES)
+            return _scoped(*google.auth.load_credentials_from_file(path))
     except Exception:
         raise SettingsError(f"{name}={path!r} does not hold credentials of Google's") from None
-    return found[0], found[1] or ""
+
+
+def _scoped(credentials: Any, project: str | None) -> tuple[Any, str]:
+    """Ask for our scopes where the credentials take any, as `google.auth.default` does.
+
+    A user's own do not: a refresh that asks for more than was consented to fails.
+    """
+    from google.auth.credentials import with_scopes_if_required
+
+    return with_scopes_if_required(credentials, SCOPES), project or ""
+
+
+def _project_of(credentials: Any) -> str:
+    """Look up the project of credentials of another identity provider, which name its number."""
+    from google.auth.transport.requests import Request
+
+    look_up = getattr(credentials, "get_project_id", None)
+    try:
+        return (look_up(Request()) or "") if look_up else ""
+    except ValueError:  # a proxy's page
+        return ""
 
 
 @contextmanager

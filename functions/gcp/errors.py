@@ -1,10 +1,13 @@
 """Compute Engine's errors, sorted by what to do about them.
 
-Reasons: Compute Engine, "Troubleshooting API errors" and "Rate quotas"; codes of operations: the
-same pages, in capitals.
+Reasons: Compute Engine, "Troubleshooting API errors", "Rate quotas" and "Concurrent operation
+quotas"; codes of operations: the same pages, in capitals, and `codeForGCEOpError` of Google's CSI
+driver.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from google.api_core.exceptions import GoogleAPICallError
 
@@ -19,6 +22,12 @@ from shared.errors import (
 )
 from shared.text import shorten
 
+#: What the client writes before Google's words: the method and the whole URL.
+_REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")
+#: So many operations of the project are under way that it takes no more. A snapshot's is under way
+#: until the snapshot is done: asking again within seconds helps nobody. Its other reason says no
+#: more than `rateLimitExceeded`.
+IN_FLIGHT = "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"
 #: Nothing happened; asking again a little later may do.
 THROTTLED = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
 _NEXT_PASS = THROTTLED | {
@@ -28,7 +37,10 @@ _NEXT_PASS = THROTTLED | {
     "resourceOperationRateExceeded",
     "operationInProgress",
 }
-_STOP = frozenset({"quotaExceeded", "QUOTA_EXCEEDED", "limitExceeded", "LIMIT_EXCEEDED"})
+_STOP = frozenset(
+    {"quotaExceeded", "QUOTA_EXCEEDED", "limitExceeded", "LIMIT_EXCEEDED", "REGION_QUOTA_EXCEEDED",
+     IN_FLIGHT}
+)  # fmt: skip
 _REFUSED = frozenset(
     {"resourceInUseByAnotherResource", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "resourceInUse"}
 )
@@ -37,6 +49,7 @@ _NOT_ALLOWED = frozenset(
      "SERVICE_DISABLED", "insufficientPermissions", "IAM_PERMISSION_DENIED"}
 )  # fmt: skip
 _KINDS: tuple[tuple[Iterable[str], type[ProviderError]], ...] = (
+    ({IN_FLIGHT}, StopCreating),
     (_NEXT_PASS, NextPass),
     (_STOP, StopCreating),
     (_REFUSED, Refused),
@@ -46,8 +59,7 @@ _KINDS: tuple[tuple[Iterable[str], type[ProviderError]], ...] = (
 
 def classify(error: GoogleAPICallError) -> ProviderError:
     """Turn an answer of Compute Engine into what follows from it."""
-    status = int(error.code or 0)
-    reasons = [str(entry.get("reason", "")) for entry in error.errors if isinstance(entry, dict)]
+    status, reasons = int(error.code or 0), reasons_of(error)
     kind = of_reasons(reasons)
     code = reasons[0] if reasons else str(status)
     if kind is None and status >= 500:
@@ -59,11 +71,20 @@ def classify(error: GoogleAPICallError) -> ProviderError:
     return (kind or DiskFailed)(text_of(error), code)
 
 
-def of_codes(errors: Sequence[tuple[str, str]]) -> ProviderError:
-    """Turn the errors of an operation, codes with messages, into what follows from them."""
-    kind = of_reasons([code for code, _ in errors]) or DiskFailed
-    code, message = errors[0]
-    return kind(shorten(f"{code}: {message}", 300), code)
+class Ended(NamedTuple):
+    """One error that an operation ended with; `reason` is that of its ErrorInfo, if it has one."""
+
+    code: str
+    message: str
+    reason: str = ""
+
+
+def of_codes(errors: Sequence[Ended]) -> ProviderError:
+    """Turn the errors of an operation into what follows from them."""
+    kind = of_reasons([text for error in errors for text in (error.code, error.reason)])
+    code, message, reason = errors[0]
+    also = f" ({reason})" if reason not in ("", code) else ""
+    return (kind or DiskFailed)(shorten(f"{code}{also}: {message}", 300), code)
 
 
 def of_reasons(reasons: Iterable[str]) -> type[ProviderError] | None:
@@ -72,10 +93,18 @@ def of_reasons(reasons: Iterable[str]) -> type[ProviderError] | None:
     return next((kind for codes, kind in _KINDS if found & set(codes)), None)
 
 
+def reasons_of(error: GoogleAPICallError) -> list[str]:
+    """Give Google's reasons: that of its ErrorInfo, which says most, and the older ones."""
+    older = [entry.get("reason", "") for entry in error.errors if isinstance(entry, dict)]
+    found = [error.reason, *older]
+    return list(dict.fromkeys(reason for reason in found if isinstance(reason, str) and reason))
+
+
 def text_of(error: Exception) -> str:
-    """Print an error on one line, without the request that it quotes."""
-    if isinstance(error, GoogleAPICallError):
-        reasons = [entry.get("reason") for entry in error.errors if isinstance(entry, dict)]
-        message = str(error.message).rpartition("?alt=json: ")[2]
-        return shorten(f"{reasons[0] if reasons else error.code}: {message}", 300)
-    return shorten(f"{type(error).__name__}: {error}", 300)
+    """Print an error on one line: Google's reasons and words, not the request that it quotes."""
+    if not isinstance(error, GoogleAPICallError):
+        return shorten(f"{type(error).__name__}: {error}", 300)
+    first, *others = reasons_of(error) or [str(error.code)]
+    also = f" ({', '.join(others)})" if others else ""
+    message = _REQUEST.sub("", str(error.message))
+    return shorten(f"{first}{also}: {message}", 300)

@@ -117,13 +117,14 @@ def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
 def by_generation(found: Iterable[tuple[Snapshot, Any]]) -> Iterable[Snapshot]:
     """Tell a disk from an earlier one of the same name, which its numeric id does.
 
-    The newest snapshot's is the disk that rules mean; older ones of other ids are snapshots of
-    another disk, which no rule covers any more.
+    The newest id is that of the disk that rules mean; snapshots of other ids are those of another
+    disk, which no rule covers any more. One without an id, which Google may leave out, splits
+    nothing.
     """
     ordered = sorted(found, key=lambda pair: (pair[0].started, pair[0].id), reverse=True)
     current: dict[Disk, Any] = {}
     for snapshot, number in ordered:
-        if current.setdefault(snapshot.disk, number) == number:
+        if not number or current.setdefault(snapshot.disk, number) == number:
             yield snapshot
         else:
             earlier = msgspec.structs.replace(snapshot.disk, name=f"{snapshot.disk.name}#{number}")

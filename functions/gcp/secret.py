@@ -1,6 +1,7 @@
 """A kubeconfig out of Google's Secret Manager.
 
-Source: Secret Manager API v1, "projects.secrets.versions.access".
+Sources: Secret Manager API v1, "projects.secrets.versions.access" and, for regional secrets,
+"projects.locations.secrets.versions.access" and "Regional endpoints".
 """
 
 import base64
@@ -12,11 +13,18 @@ from shared.access.kubeconfig import setting
 from shared.errors import ClusterError, SettingsError
 
 ORIGIN = "https://secretmanager.googleapis.com"
-_FORM = re.compile(r"(projects/[^/\s?#%]+/secrets/[-\w]+)(/versions/[-\w]+)?")
+#: Of regional secrets, which the global address does not have.
+REGIONAL = "https://secretmanager.{}.rep.googleapis.com"
+_FORM = re.compile(
+    r"(projects/[^/\s?#%]+/(?:locations/(?P<location>[a-z0-9-]+)/)?secrets/[-\w]+)"
+    r"(?P<version>/versions/[-\w]+)?"
+)
 
 
-def secret(name: str, rest: Rest) -> Callable[[], str]:
+def secret(name: str, api: Callable[[str], Rest]) -> Callable[[], str]:
     """Give what fetches a secret's version, the latest where none is named.
+
+    `api` gives the API at an origin, Google's for all secrets or that of a region.
 
     Raises:
         SettingsError: where the name has another form.
@@ -25,10 +33,12 @@ def secret(name: str, rest: Rest) -> Callable[[], str]:
     if not form:
         # Not shown: some put in what the secret holds.
         raise SettingsError(
-            "KUBE_CONFIG_SECRET cannot be used: projects/PROJECT/secrets/SECRET would do, perhaps "
-            "with /versions/VERSION behind it"
+            "KUBE_CONFIG_SECRET cannot be used: projects/PROJECT/secrets/SECRET would do, or "
+            "projects/PROJECT/locations/REGION/secrets/SECRET for a regional one, perhaps with "
+            "/versions/VERSION behind it"
         )
-    version = f"{form[1]}{form[2] or '/versions/latest'}"
+    version = f"{form[1]}{form['version'] or '/versions/latest'}"
+    rest = api(REGIONAL.format(form["location"]) if form["location"] else ORIGIN)
     return lambda: _fetch(version, rest)
 
 

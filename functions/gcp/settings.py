@@ -55,6 +55,14 @@ class GCPSettings(Settings, frozen=True, kw_only=True):
             pattern=r"^(https?://\S+)?$",
         ),
     ] = ""
+    google_resource_manager_v3_custom_endpoint: Annotated[
+        str,
+        Meta(
+            description="Another Resource Manager, which tells `check` which permissions there "
+            "are, and binds tags for `adopt`. Towards a loopback address no credentials are used.",
+            pattern=r"^(https?://\S+)?$",
+        ),
+    ] = ""
     projects: Annotated[
         tuple[str, ...],
         Meta(
@@ -67,6 +75,16 @@ class GCPSettings(Settings, frozen=True, kw_only=True):
         Meta(
             description="Where new snapshots are stored, such as `eu` or `europe-west1`. Default: "
             "Google's choice, nearest to the disk."
+        ),
+    ] = ""
+    snapshot_tag: Annotated[
+        str,
+        Meta(
+            description="A tag for new snapshots, `tagKeys/KEY=tagValues/VALUE`, on which the "
+            "grant to delete snapshots then depends; older snapshots get it by `adopt --apply`. "
+            "Default: none.",
+            pattern=r"^(tagKeys/\d+=tagValues/\d+)?$",
+            examples=["tagKeys/123456789012=tagValues/567890123456"],
         ),
     ] = ""
     guest_flush: Annotated[

@@ -23,6 +23,11 @@ ZONE_KEYS = (
     "failure-domain.beta.kubernetes.io/zone",
 )
 
+#: What is said of a number where a project's ID belongs: Google's answers have the ID.
+NUMBER = (
+    "is a project's number, and its ID is needed (GCLOUD_PROJECT where the volume names no "
+    "project): gcloud projects describe NUMBER --format='value(projectId)' tells it"
+)
 _PROJECT = r"(?:[a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]"
 _REGION = r"[a-z]+(?:-[a-z0-9]+)*-[a-z]+\d{1,2}"
 #: With AI zones, such as us-central1-ai1a.
@@ -90,6 +95,8 @@ class PersistentDisks:
         return self._disk(field, self.project if project == _UNSPECIFIED else project, place, name)
 
     def _disk(self, field: str, project: object, place: str, name: object) -> Disk:
+        if isinstance(project, str) and re.fullmatch(r"\d+", project):
+            raise UnknownDisk("project", project, NUMBER)
         if not isinstance(project, str) or not re.fullmatch(_PROJECT, project):
             raise UnknownDisk(
                 "project", project, "the disk's project cannot be told; GCLOUD_PROJECT would do"

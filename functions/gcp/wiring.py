@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from functions.gcp import cluster as gke
-from functions.gcp import secret
+from functions.gcp import secret, tags
 from functions.gcp.bucket import GCS
 from functions.gcp.credentials import Login, origin
 from functions.gcp.lookups import Rest
+from functions.gcp.resource_manager import ResourceManager
 from functions.gcp.settings import GCPSettings
 from functions.gcp.snapshots import Disks
 from shared.access.ways import Way, find
@@ -37,9 +38,11 @@ def build(
         labels,
         login.client,
         login.identity,
+        _manager(settings),
         project=settings.gcloud_project or login.project(),
         storage_location=settings.storage_location,
         guest_flush=settings.guest_flush,
+        tag=tags.parse(settings.snapshot_tag),
     )
     return settings, Ports(
         rules,
@@ -65,13 +68,18 @@ def login_of(settings: GCPSettings, endpoint: str = "") -> Login:
     )
 
 
+def _manager(settings: GCPSettings) -> ResourceManager:
+    endpoint = settings.google_resource_manager_v3_custom_endpoint
+    return ResourceManager(login_of(settings, endpoint), origin(endpoint))
+
+
 def _store(settings: GCPSettings, bucket: str) -> GCS:
     endpoint = settings.google_storage_custom_endpoint
     return GCS(login_of(settings, endpoint), bucket, origin(endpoint))
 
 
 def _secret(settings: GCPSettings, name: str) -> Callable[[], str]:
-    return secret.secret(name, Rest(login_of(settings), secret.ORIGIN))
+    return secret.secret(name, lambda origin: Rest(login_of(settings), origin))
 
 
 def _managed(settings: GCPSettings, name: str) -> Way:

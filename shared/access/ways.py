@@ -76,7 +76,9 @@ def find(
     if source and named:
         return source, ""
     way = choose(settings, secret, managed)
-    return source or Cluster(way.connect, way.hints), "" if named else _short(way.name())
+    kept = (settings.deltas_annotation_key,)
+    name = "" if named else _short(way.name())
+    return source or Cluster(way.connect, way.hints, kept), name
 
 
 def _short(name: str) -> str:

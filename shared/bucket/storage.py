@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from shared.bounded import TooSlow, within
 from shared.bucket.folder import Folder
 from shared.errors import BucketError, SettingsError
-from shared.ports import Bucket, Stored
+from shared.ports import Bucket, Stored, Trial
 from shared.settings import Settings
 from shared.sources.mirror import Mirror
 
@@ -42,6 +42,13 @@ class Bounded:
     def put(self, name: str, data: bytes, expected: str | None) -> str:
         """Write an object where it still is the expected version."""
         return self._within("writing", name, lambda: self._bucket.put(name, data, expected))
+
+    def try_put(self, name: str) -> bool:
+        """Try whether an object may be written, where the bucket can tell."""
+        bucket = self._bucket
+        if not isinstance(bucket, Trial):
+            return False
+        return self._within("writing", name, lambda: bucket.try_put(name))
 
     def _within(self, doing: str, name: str, call: Callable[[], R]) -> R:
         try:

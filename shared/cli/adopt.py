@@ -9,7 +9,7 @@ from shared.model import Disk, Rule
 from shared.passes.listings import snapshots_of
 from shared.passes.run import read_rules_of
 from shared.passes.world import Ports
-from shared.planning.adopt import Adoption, adoptions, takeovers
+from shared.planning.adopt import TAG, Adoption, adoptions, takeovers
 from shared.planning.histories import group_rules
 from shared.ports import Adopter
 from shared.request import Only
@@ -87,7 +87,8 @@ def rows(done: Iterable[Adopted], *, applied: bool) -> list[dict[str, str]]:
     for adoption, error in done:
         snapshot, what = adoption.snapshot, adoption.why
         if adoption.labels:
-            what = f"failed: {error}" if error else "adopted" if applied else "would be adopted"
+            done_so = "tagged" if adoption.why == TAG else "adopted"
+            what = f"failed: {error}" if error else done_so if applied else f"would be {done_so}"
         found.append({
             "disk": snapshot.disk.id,
             "snapshot": snapshot.id,

@@ -216,6 +216,9 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
         "--namespace": ("NAMESPACE", "of the new claim (default: that of the old one)"),
         "--size": ("SIZE", "of the new claim, as 200Gi (default: the larger of snapshot and "
                    "volume)"),
+        "--driver": ("NAME", "the CSI driver of the cluster that restores, such as "
+                     "ebs.csi.eks.amazonaws.com for EKS Auto Mode (default: the old volume's, else "
+                     "the cloud's usual one)"),
     }  # fmt: skip
     for name, (metavar, text) in helps.items():
         dest = "into" if name == "--namespace" else name.removeprefix("--")

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from shared.bucket.storage import Storage
 from shared.errors import SnapshotsError
 from shared.model import Rule, Source
 from shared.passes.run import Outcome, run
 from shared.passes.world import Ports
 from shared.planning.actions import Create
 from shared.planning.histories import group_rules
-from shared.ports import Check
+from shared.ports import Check, Trial
 from shared.request import Request
 from shared.settings import Settings
 from shared.sources.mirror import Mirror
@@ -27,6 +28,8 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
     yield from access
     if ports.storage and ports.source.live:
         yield from _mirror(ports.storage.mirror)
+    if ports.storage:
+        yield from _bucket(ports.storage)
     if not all(result.ok for result in access):
         yield from _writing(ports, [])
         return
@@ -54,6 +57,16 @@ def _mirror(mirror: Mirror) -> Iterable[Check]:
         yield Check("mirror", False, str(error))
     else:
         yield Check("mirror", True, f"{mirror.url}: {count} objects, {words(copy.age)} old")
+
+
+def _bucket(storage: Storage) -> Iterable[Check]:
+    """Try whether state and reports can be written, where the bucket can tell."""
+    name = f"{storage.folder}/read.json"
+    try:
+        if isinstance(storage.bucket, Trial) and storage.bucket.try_put(name):
+            yield Check("bucket", True, f"{name} can be written")
+    except SnapshotsError as error:
+        yield Check("bucket", False, str(error))
 
 
 def _writing(ports: Ports, rules: Sequence[Source]) -> Iterable[Check]:

@@ -159,7 +159,7 @@ def _restore(command: Command) -> int:
     from shared.cli.restore import restore
     from shared.restore import output
 
-    found = restore(command.ports, command.arguments)
+    found = restore(command.settings, command.ports, command.arguments)
     if command.form == "json":
         print_as("json", output.to_builtins(found))
     else:

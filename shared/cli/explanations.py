@@ -33,7 +33,8 @@ def snapshots(found: Explanation, zone: ZoneInfo) -> Rows:
     return Rows(
         "Snapshots",
         ("Snapshot", "Began", "State", "", "Why"),
-        ((s.snapshot, local_time(s.started, zone), s.state, s.fate, s.why)
+        ((s.snapshot, local_time(s.started, zone), ", ".join(filter(None, (s.state, s.tier))),
+          s.fate, s.why)
          for s in found.snapshots),
     )  # fmt: skip
 

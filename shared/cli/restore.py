@@ -9,21 +9,22 @@ from shared.errors import ClusterError, RequestError
 from shared.objects import Objects
 from shared.passes.world import Ports
 from shared.restore import manifests
-from shared.restore.choose import find, scopes_of
+from shared.restore.choose import find, passed_over, scopes_of
 from shared.restore.request import RestoreRequest, parse_restore
 from shared.restore.volumes import ClusterVolume, read_cluster_volumes
+from shared.settings import Settings
 from shared.text import words
 
 log = logging.getLogger(__name__)
 
 
-def restore(ports: Ports, arguments: argparse.Namespace) -> manifests.Restore:
+def restore(settings: Settings, ports: Ports, arguments: argparse.Namespace) -> manifests.Restore:
     """Make the manifests that bring a snapshot back; nothing is changed.
 
     Raises:
         PassError: where nothing fits what was asked for, with what would.
     """
-    names = ("claim", "volume", "disk", "at", "snapshot", "name", "into", "size")
+    names = ("claim", "volume", "disk", "at", "snapshot", "name", "into", "size", "driver")
     now = ports.clock.now()
     request = parse_restore(now, **{name: getattr(arguments, name) for name in names})
     provider, labels = ports.provider, ports.labels
@@ -38,7 +39,17 @@ def restore(ports: Ports, arguments: argparse.Namespace) -> manifests.Restore:
             raise RequestError(f"{error}; but the listing is incomplete: {missing}") from None
         raise
     size = f"{chosen.size}Gi" if chosen.size else None
-    return manifests.restore(request, chosen, volumes, labels, now, size=size, missing=missing)
+    return manifests.restore(
+        request,
+        chosen,
+        volumes,
+        labels,
+        now,
+        size=size,
+        missing=missing,
+        newer=passed_over(request, chosen, listed, volumes, labels, now),
+        cluster=settings.cluster_name,
+    )
 
 
 def _scopes(

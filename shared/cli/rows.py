@@ -56,6 +56,7 @@ def lists(report: Report, zone: ZoneInfo) -> Iterator[Rows]:
     yield problems(report)
     yield notes(report)
     yield _orphans(report, zone)
+    yield _copies(report, zone)
 
 
 def problems(report: Report) -> Rows:
@@ -117,6 +118,16 @@ def _incomplete(report: Report) -> Rows:
         ("Scope", "Why"),
         ((s.scope, s.error) for s in report.scopes if not s.complete and not s.skipped),
     )
+
+
+def _copies(report: Report, zone: ZoneInfo) -> Rows:
+    rows = (
+        (c.scope, c.snapshot, c.state, "/".join(filter(None, (c.namespace, c.claim))) or c.volume,
+         local_time(c.taken, zone) if c.taken else "not told")
+        for c in report.copies
+    )  # fmt: skip
+    title = "Copies: of no disk's history, and never deleted"
+    return Rows(title, ("Scope", "Snapshot", "State", "Of", "Data of"), rows)
 
 
 def _orphans(report: Report, zone: ZoneInfo) -> Rows:

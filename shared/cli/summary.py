@@ -45,6 +45,8 @@ def _beside(report: Report) -> list[str]:
         "waiting": counts.waiting,
         f"overdue, the worst {counts.worst_disk}": counts.overdue,
         "orphaned": counts.orphans,
+        "are copies, which nothing deletes": counts.copies,
+        "archived": counts.archived,
         "of other drivers skipped": counts.skipped,
     }
     return [f"{count} {name}" for name, count in extra.items() if count]

@@ -85,10 +85,13 @@ def adoptions(
         began = local_time(datetime.fromisoformat(row["started"]), ZoneInfo(zone))
         table.add_row(*texts(row["disk"], row["snapshot"], began, row["what"]))
     print_table(console, table)
-    taken = sum(row["what"] in ("adopted", "would be adopted") for row in found)
-    hint = "" if applied or not taken else " Nothing was changed; --apply labels them."
+    done = [row["what"].removeprefix("would be ") for row in found]
+    taken, tagged = done.count("adopted"), done.count("tagged")
+    hint = "" if applied or not taken + tagged else " Nothing was changed; --apply labels them."
     what = "adopted" if applied else "to adopt"
-    console.print(f"{counted(taken, 'snapshot')} {what}, {len(found) - taken} left.{hint}")
+    tags = f", {tagged} of ours {'tagged' if applied else 'to tag'}" if tagged else ""
+    left = len(found) - taken - tagged
+    console.print(f"{counted(taken, 'snapshot')} {what}{tags}, {left} left.{hint}")
 
 
 def _changes(

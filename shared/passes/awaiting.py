@@ -34,7 +34,7 @@ def wait_for(
     states: dict[tuple[Disk, str], State] = {
         (s.disk, s.id): s.state
         for s in listed
-        if s.state == "pending" and s.disk in disks and ports.labels.ours(s)
+        if s.state == "pending" and s.disk in disks and ports.labels.ours(s) and not s.copy
     }
     states |= dict.fromkeys(applied.begun.items(), "pending")
     pause = POLL

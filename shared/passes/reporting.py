@@ -6,16 +6,26 @@ from math import inf
 from typing import Any, NamedTuple
 
 from shared import __version__
-from shared.model import Problem
+from shared.model import Problem, Snapshot
 from shared.passes.trust import TrustedRules
 from shared.planning.actions import DiskPlan, Plan
 from shared.planning.attempts import Failed
 from shared.planning.explanation import Explanation
+from shared.planning.labels import CLAIM, NAMESPACE, VOLUME, taken
 from shared.planning.notes import disk_gone
 from shared.ports import Listing
 from shared.reports.applied import Applied
-from shared.reports.entries import Awaited, FailedAttempt, Held, Orphaned, ScopeReport, Waiting
+from shared.reports.entries import (
+    Awaited,
+    Copied,
+    FailedAttempt,
+    Held,
+    Orphaned,
+    ScopeReport,
+    Waiting,
+)
 from shared.reports.schema import Outcome, Report, Summary
+from shared.text import shorten
 
 
 class Facts(NamedTuple):
@@ -24,6 +34,7 @@ class Facts(NamedTuple):
     `listings` are those of the scopes that were listed, `skipped` the scopes that another pass
     holds; `failed` are attempts of earlier passes that turned out to have failed; `rules_lost`
     counts disks that had a rule lately; `forced` tells that a snapshot of each disk was asked for.
+    `copies` are this cluster's.
     """
 
     pass_id: str
@@ -39,6 +50,7 @@ class Facts(NamedTuple):
     applied: Applied
     failed: Sequence[Failed] = ()
     rules_lost: int = 0
+    copies: Sequence[Snapshot] = ()
     awaited: tuple[Awaited, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     forced: bool = False
@@ -63,6 +75,7 @@ def report_of(facts: Facts) -> Report:
         scopes=tuple(_scopes(facts)),
         explanations=facts.explanations,
         **_lists(facts),
+        copies=tuple(_copied(copy) for copy in facts.copies),
         awaited=facts.awaited,
     )
 
@@ -88,6 +101,21 @@ def _scopes(facts: Facts) -> Iterable[ScopeReport]:
         )
     for scope in facts.skipped:
         yield ScopeReport(scope=scope, complete=False, skipped=True)
+
+
+def _copied(copy: Snapshot) -> Copied:
+    said = {key: shorten(copy.labels.get(key, "")) for key in (NAMESPACE, CLAIM, VOLUME)}
+    return Copied(
+        scope=copy.disk.scope,
+        snapshot=copy.id,
+        started=copy.started,
+        state=copy.state,
+        taken=taken(copy),
+        message=shorten(copy.message, 200),
+        namespace=said[NAMESPACE],
+        claim=said[CLAIM],
+        volume=said[VOLUME],
+    )
 
 
 def _unfinished(facts: Facts) -> bool:
@@ -123,6 +151,7 @@ def _lists(facts: Facts) -> dict[str, Any]:
                 cause=hold.cause,
                 reason=hold.reason,
                 until=hold.until,
+                tier=hold.snapshot.tier,
             )
             for hold in plan.holds
         ],
@@ -154,12 +183,15 @@ def _summary(facts: Facts) -> Summary:
         if d.late and not (d.trusted and _taken(d, applied)) and d.disk not in gone
     ]
     worst = max(late, key=lambda d: inf if d.overdue is None else d.overdue, default=None)
+    listed = [snapshot for listing in facts.listings for snapshot in listing.snapshots]
     disagreed = {hold.snapshot.disk for hold in plan.holds if hold.cause == "two-key"}
     return Summary(
         rules=plan.rules,
         disks=len(plan.disks),
         skipped=plan.skipped,
-        snapshots=sum(len(listing.snapshots) for listing in facts.listings),
+        snapshots=len(listed),
+        archived=sum(snapshot.tier == "archive" for snapshot in listed),
+        copies=len(facts.copies),
         kept=sum(sum(disk.kept.values()) for disk in plan.disks),
         created=len(applied.creations),
         deleted=len(applied.deletions),

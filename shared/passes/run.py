@@ -23,6 +23,7 @@ from shared.passes.trust import PATIENCE, READING, RulesReader, TrustedRules
 from shared.passes.world import Ports, options_of, policy_of
 from shared.planning.actions import Attempt, Plan
 from shared.planning.attempts import Failed, Review, review
+from shared.planning.copies import copies_of
 from shared.planning.explanation import Explanation
 from shared.planning.histories import by_disk
 from shared.planning.plan import plan
@@ -263,6 +264,7 @@ class _Pass:
                 applied=applied,
                 failed=failed,
                 rules_lost=self.lost,
+                copies=copies_of(listed, ports.labels),
                 awaited=awaited,
                 forced=request.force,
                 explanations=self._explain(trusted, planned, listed),

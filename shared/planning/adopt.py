@@ -8,11 +8,18 @@ from shared.planning.labels import CLUSTER, DELTAS, FROM, NAME, Labels
 
 
 class Stranger(NamedTuple):
-    """A snapshot without our author label; `manager` is who made it and deletes it, if known."""
+    """A snapshot without our author label; `manager` is who made it and deletes it, if known.
+
+    One that has the label may be among them: it may lack a tag that deleting it takes.
+    """
 
     snapshot: Snapshot
     description: str = ""
     manager: str = ""
+
+
+#: Why a snapshot of ours is adopted again: for the tag that it may lack.
+TAG = "tag"
 
 
 class Adoption(NamedTuple):
@@ -38,10 +45,16 @@ def adoptions(
         covering = rules.get(snapshot.disk)
         if not covering:
             continue
-        if stranger.manager:
+        if snapshot.copy and not stranger.manager:
+            why = "left: it is a copy of another snapshot, whose disk cannot be told"
+            found.append(Adoption(snapshot, {}, why))
+        elif stranger.manager:
             found.append(Adoption(snapshot, {}, f"left: {stranger.manager} manages it"))
         elif labels.owner(snapshot) == "other":
             found.append(Adoption(snapshot, {}, "left: it bears another cluster's label"))
+        elif labels.ours(snapshot):
+            key = labels.author_key
+            found.append(Adoption(snapshot, {key: snapshot.labels[key]}, TAG))
         elif snapshot.state == "failed":
             found.append(Adoption(snapshot, {}, "left: it failed, and is no backup"))
         else:

@@ -34,7 +34,7 @@ def decide(disk: Disk, situation: Situation) -> Decision:
     """Decide whether a disk gets a snapshot, and which of its snapshots go."""
     history = situation.histories.get(disk, ())
     rules = situation.in_force(disk)
-    problems = of_disk(rules, history, situation.now, situation.policy.period)
+    problems = of_disk(rules, history, situation.now, situation.policy)
     if not rules:
         return Decision(DiskPlan(disk=disk, states=states_of(history)), problems)
     lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
@@ -121,7 +121,9 @@ def _expiry(
     expiry = expire(history, lists, now, policy, blocked, label)
     if policy.creating_only:
         return Expiry([], [], expiry.kept), []
-    return expiry, [] if blocked else expire_failed(history, due.interval, now, policy)
+    in_the_way = policy.labels.encoding.failed_block and due.due and not due.wait
+    failed = expire_failed(history, due.interval, now, policy, in_the_way)
+    return expiry, [] if blocked else failed
 
 
 def _account(

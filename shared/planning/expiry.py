@@ -17,7 +17,7 @@ from shared.planning.policy import Policy
 from shared.planning.settled import Doubt, Settling
 from shared.retention.deltas import Deltas
 from shared.retention.kernel import CONFIRM_LIMIT, Retention, confirm
-from shared.text import words
+from shared.text import shorten, words
 
 #: Failed snapshots stay as long, to be seen, and to slow down a disk that always fails.
 FAILED_AFTER = timedelta(days=1)
@@ -123,14 +123,23 @@ def decide_fates(
 
 
 def expire_failed(
-    snapshots: Iterable[Snapshot], interval: timedelta, now: datetime, policy: Policy
+    snapshots: Iterable[Snapshot],
+    interval: timedelta,
+    now: datetime,
+    policy: Policy,
+    in_the_way: bool = False,
 ) -> list[Delete]:
-    """Remove failed snapshots after a day; not before the interval in which they still count."""
+    """Remove failed snapshots after a day; not before the interval in which they still count.
+
+    Those that are `in_the_way` of the next one go at once: on EC2 each holds one of a volume's five
+    places, or the only one of st1 and sc1.
+    """
+    after = timedelta(0) if in_the_way else max(FAILED_AFTER, interval)
     return [
-        Delete(snapshot=s, reason=f"failed {words(now - s.started)} ago; no backup")
+        Delete(snapshot=s, reason=f"failed {words(now - s.started)} ago{_said(s)}; no backup")
         for s in snapshots
         if s.state == "failed"
-        and now - s.started > max(FAILED_AFTER, interval)
+        and now - s.started > after
         and policy.labels.owner(s) != "other"
         and not policy.labels.kept(s, now)
     ]
@@ -181,6 +190,10 @@ def two_keys(
                 f"tarsnapper decides otherwise under '{deltas.text}'; please report this",
             )
     return unconfirmed, None
+
+
+def _said(failed: Snapshot) -> str:
+    return f" ({shorten(failed.message, 200)})" if failed.message else ""
 
 
 def _why(snapshot: Snapshot, deltas: Deltas, standing: Sequence[Snapshot], anchor: datetime) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from shared.errors import RequestError
 from shared.model import Disk, Rule, Snapshot
 from shared.planning.actions import DiskPlan, Plan
+from shared.planning.copies import copies_of, is_copy_for, told
 from shared.planning.explanation import (
     Explanation,
     Fate,
@@ -21,9 +22,10 @@ from shared.planning.labels import read_uncut
 from shared.planning.names import Names, names_of
 from shared.planning.pictures import Picture, draw
 from shared.planning.policy import CLOCK_SKEW, Policy
-from shared.request import Only
+from shared.request import Only, named
 from shared.retention.deltas import Deltas, parse
 from shared.retention.kernel import retain
+from shared.text import shorten
 
 What = Literal["kept", "goes", "held", "not counted", "not ours"]
 
@@ -54,13 +56,15 @@ def explain(
     Raises:
         RequestError: where that is too much for one answer.
     """
+    listed = list(snapshots)
+    copies = copies_of(listed, policy.labels)
     histories: dict[Disk, dict[str, Snapshot]] = {}
-    for snapshot in snapshots:
-        if policy.labels.ours(snapshot):
+    for snapshot in listed:
+        if policy.labels.ours(snapshot) and not snapshot.copy:
             histories.setdefault(snapshot.disk, {})[snapshot.id] = snapshot
     accounts = {account.disk: account for account in plan.disks}
     for disk in histories.keys() - rules.keys():
-        if disk.id in only.disks or disk.name in only.disks:
+        if named(disk, only.disks):
             accounts[disk] = DiskPlan(disk=disk, states={})
     if len(accounts) > MOST:
         raise RequestError(
@@ -68,7 +72,7 @@ def explain(
             f'"only": {{"disks": ["{min(accounts).name}"]}}'
         )
     return tuple(
-        _Disk(account, rules.get(disk, ()), histories.get(disk, {}), plan, policy).explain()
+        _Disk(account, rules.get(disk, ()), histories.get(disk, {}), plan, policy, copies).explain()
         for disk, account in sorted(accounts.items())
     )
 
@@ -81,11 +85,13 @@ class _Disk:
         history: Mapping[str, Snapshot],
         plan: Plan,
         policy: Policy,
+        copies: Iterable[Snapshot],
     ) -> None:
         self.account, self.rules, self.plan, self.policy = account, rules, plan, policy
         self.history = sorted(history.values(), key=lambda s: (s.started, s.id))
         self.counted = [s for s in self.history if s.state == "completed" and self._ours(s)
                         and s.started <= plan.now + CLOCK_SKEW]  # fmt: skip
+        self.copies = [c for c in copies if is_copy_for(c, rules, policy.labels)]
         self.lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
         self.reasons = self._reasons()
 
@@ -110,7 +116,7 @@ class _Disk:
             orphaned="" if self.rules else self._orphaned(),
             problems=tuple(f"{p.source}: {p.message}" for p in problems),
             generations=tuple(_generation(picture) for picture in self._pictures()),
-            snapshots=tuple(self._fate(s) for s in reversed(self.history)),
+            snapshots=tuple(self._fates()),
             next_deletion=self._next_deletion(),
         )  # fmt: skip
 
@@ -142,13 +148,23 @@ class _Disk:
                 found.setdefault(snapshot.id, why)
         return found
 
-    def _fate(self, snapshot: Snapshot) -> Fate:
-        fate, why = self._decided(snapshot)
-        return Fate(
-            snapshot=snapshot.id, started=snapshot.started, state=snapshot.state, fate=fate, why=why
-        )
+    def _fates(self) -> Iterable[Fate]:
+        """Tell of each snapshot, and of each copy for this disk, what becomes of it."""
+        everything = sorted([*self.history, *self.copies], key=lambda s: (s.started, s.id))
+        for snapshot in reversed(everything):
+            fate, why = self._decided(snapshot)
+            yield Fate(
+                snapshot=snapshot.id,
+                started=snapshot.started,
+                state=snapshot.state,
+                fate=fate,
+                why=why,
+                tier=snapshot.tier,
+            )
 
     def _decided(self, snapshot: Snapshot) -> tuple[What, str]:
+        if snapshot.copy:
+            return "not counted", told(snapshot)
         going = next((d for d in self.plan.deletes if d.snapshot.id == snapshot.id), None)
         if going:
             return "goes", going.reason
@@ -158,7 +174,8 @@ class _Disk:
         if not self._ours(snapshot):
             return "not ours", "it bears another cluster's label"
         if snapshot.state != "completed":
-            return "not counted", f"it is {snapshot.state}; only completed ones are backups"
+            why = f": {shorten(snapshot.message, 200)}" if snapshot.message else ""
+            return "not counted", f"it is {snapshot.state}{why}; only completed ones are backups"
         if snapshot.started > self.plan.now + CLOCK_SKEW:
             return "kept", "it is dated in the future"
         if snapshot.id in self.reasons:

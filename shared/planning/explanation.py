@@ -42,13 +42,14 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a snapshot, and why."""
+    """What becomes of a snapshot, and why; `tier` is `archive` for an archived one, else empty."""
 
     snapshot: str
     started: datetime
     state: State
     fate: Literal["kept", "goes", "held", "not counted", "not ours"]
     why: str
+    tier: str = ""
 
 
 class Going(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +67,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     the labels on its newest snapshot where no rule covers it. `due` says why a snapshot is taken
     now, or why it waits; empty where none is due. Where no rule covers the disk `orphaned` says
     what becomes of its snapshots, and the generations are those that its newest one says.
-    `snapshots` are all that bear our author label, the newest first.
+    `snapshots` are all of the disk that have our author label, and the copies whose labels name its
+    claim, its volume or its rule, the newest first.
     """
 
     disk: str

@@ -13,9 +13,10 @@ from shared.retention.kernel import Retention, retain
 
 
 def by_disk(snapshots: Iterable[Snapshot], labels: Labels) -> dict[Disk, list[Snapshot]]:
-    """Group the snapshots of ours by disk, each once, the oldest first."""
+    """Group the snapshots of ours by disk, each once, the oldest first; copies are of none."""
+    ours = (s for s in snapshots if labels.ours(s) and not s.copy)
     # Where a listing shows one twice, in two states, the less finished counts.
-    ordered = sorted(filter(labels.ours, snapshots), key=attrgetter("started", "id", "state"))
+    ordered = sorted(ours, key=attrgetter("started", "id", "state"))
     unique = {(s.disk, s.id): s for s in ordered}
     histories: dict[Disk, list[Snapshot]] = defaultdict(list)
     for snapshot in unique.values():

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from shared.errors import DeltasError
@@ -20,10 +20,13 @@ VOLUME = PREFIX + "volume"
 RULE = PREFIX + "rule"
 DELTAS = PREFIX + "deltas"
 KEEP = PREFIX + "keep"
+#: Of a copy: when the snapshot was begun that its data is of, such as `2026-06-14T18:00:00Z`.
+#: Whoever copies a snapshot sets it, since a copy's own time is that of the copying.
+TAKEN = PREFIX + "taken"
 #: The cluster that an adopted snapshot was another's, before it became this one's.
 FROM = PREFIX + "from"
 #: Keys that no setting may give another meaning.
-OWN = frozenset((CLUSTER, NAMESPACE, CLAIM, VOLUME, RULE, DELTAS, FROM))
+OWN = frozenset((CLUSTER, NAMESPACE, CLAIM, VOLUME, RULE, DELTAS, FROM, TAKEN))
 #: What the console shows as a snapshot's name; only where labels are exact.
 NAME = "Name"
 #: Stands between the deltas of several rules in one label; no duration contains it.
@@ -41,11 +44,14 @@ class Encoding:
 
     `exact` clouds take any text up to `max_value`. The others take lowercase letters, digits,
     `-` and `_` only, so that values are compared in encoded form, and the exact ones stand as JSON
-    in the description.
+    in the description. `failed_block`: there a failed snapshot keeps its disk from the next one.
+    `least_interval`: a disk takes no more than one snapshot in that time.
     """
 
     exact: bool
     max_value: int
+    failed_block: bool = False
+    least_interval: timedelta = timedelta(0)
 
     def value(self, text: str) -> str:
         """Encode a label's value; where it must be cut, a hash keeps it distinct."""
@@ -73,9 +79,11 @@ class Encoding:
 
 
 #: Amazon EC2 User Guide, "Tag restrictions": values up to 256 Unicode characters.
-AWS = Encoding(exact=True, max_value=256)
-#: Compute Engine, "Requirements for labels": 63 characters, lowercase.
-GOOGLE = Encoding(exact=False, max_value=63)
+#: Failed snapshots count against a volume's concurrent ones (AWS re:Post, "ebs-snapshot-stuck").
+AWS = Encoding(exact=True, max_value=256, failed_block=True)
+#: Compute Engine, "Requirements for labels": 63 characters, lowercase; "Best practices for Compute
+#: Engine disk snapshots": one snapshot of a disk in 10 minutes.
+GOOGLE = Encoding(exact=False, max_value=63, least_interval=timedelta(minutes=10))
 
 Owner = Literal["this", "other", "unknown"]
 
@@ -174,6 +182,20 @@ class Labels:
             else:
                 exact.popitem()
         return text
+
+
+def taken(snapshot: Snapshot) -> datetime | None:
+    """Tell when the data of a snapshot was taken; of a copy by its label, None without a good one.
+
+    A time without a zone is UTC.
+    """
+    if not snapshot.copy:
+        return snapshot.started
+    try:
+        time = datetime.fromisoformat(snapshot.labels.get(TAKEN, "").upper())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def snapshot_name(encoding: Encoding, rule: str, disk: Disk, time: str, distinct: bool) -> str:

@@ -9,28 +9,28 @@ from shared.model import Disk, Problem, Rule, Snapshot, Source
 from shared.planning.actions import Create
 from shared.planning.expiry import Expiry
 from shared.planning.labels import CLUSTER
-from shared.planning.policy import CLOCK_SKEW
+from shared.planning.policy import CLOCK_SKEW, Policy
 from shared.planning.situation import Situation
 from shared.retention.deltas import parse
 from shared.text import counted, shorten, words
 
 
 def of_disk(
-    rules: Iterable[Rule], history: Iterable[Snapshot], now: datetime, period: timedelta
+    rules: Iterable[Rule], history: Iterable[Snapshot], now: datetime, policy: Policy
 ) -> list[Problem]:
-    """Warn of rules more frequent than the scheduler, and of snapshots from the future."""
+    """Warn of rules more frequent than can be kept, and of snapshots from the future."""
     problems = [
         Problem(
             severity="warning",
             source=rule.source,
             field="deltas",
             value=rule.deltas,
-            message="the interval is less than twice the scheduler's period (SCHEDULE_PERIOD), "
-            "so that snapshots are taken less often than it says",
+            message=f"the interval is less than {limit}, so that snapshots are taken less often "
+            "than it says",
             disk=rule.disk,
         )
         for rule in rules
-        if parse(rule.deltas).interval(now) < 2 * period
+        for limit in _limits(parse(rule.deltas).interval(now), policy)
     ]
     return problems + [
         Problem(
@@ -44,6 +44,16 @@ def of_disk(
         for snapshot in history
         if snapshot.started > now + CLOCK_SKEW
     ]
+
+
+def _limits(interval: timedelta, policy: Policy) -> Iterator[str]:
+    """Name what an interval is too short for."""
+    least = policy.labels.encoding.least_interval
+    if interval < 2 * policy.period:
+        yield "twice the scheduler's period (SCHEDULE_PERIOD)"
+    if interval < least:
+        minutes = counted(int(least.total_seconds() // 60), "minute")
+        yield f"{minutes}, in which this cloud takes one snapshot of a disk"
 
 
 def disk_gone(source: Source, disk: Disk, said: str) -> Problem:

@@ -46,6 +46,7 @@ class Applied:
                 snapshot=snapshot.id,
                 reason=delete.reason,
                 unconfirmed=delete.unconfirmed,
+                tier=snapshot.tier,
             )
         )
 

@@ -73,7 +73,7 @@ def _newest(
     """Find the newest completed snapshot of each disk, as the plan counts them."""
     newest: dict[Disk, Snapshot] = {}
     for listing in listings:
-        ours = [s for s in listing.snapshots if s.disk in disks and labels.ours(s)]
+        ours = [s for s in listing.snapshots if s.disk in disks and labels.ours(s) and not s.copy]
         # One that a listing shows twice, in two states, is as finished as the less finished.
         unfinished = {s.id for s in ours if s.state != "completed"}
         for snapshot in ours:

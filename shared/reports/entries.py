@@ -24,7 +24,10 @@ class ScopeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """A creation or deletion; in plan mode one that would be, its `snapshot` empty if new."""
+    """A creation or deletion; in plan mode one that would be, its `snapshot` empty if new.
+
+    `tier` is `archive` where an archived snapshot is deleted.
+    """
 
     disk: str
     snapshot: str
@@ -32,6 +35,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     reason: str
     unconfirmed: bool = False
+    tier: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +72,17 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A deletion that the plan refuses for now; `until` is when that ends, if it can be told."""
+    """A deletion that the plan refuses for now; `until` is when that ends, if it can be told.
+
+    `tier` is `archive` for an archived snapshot.
+    """
 
     disk: str
     snapshot: str
     cause: str
     reason: str
     until: datetime | None = None
+    tier: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +104,24 @@ class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
     newest: datetime
     age: timedelta
     reason: str
+
+
+class Copied(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of a snapshot: of no disk's history, and never deleted by a pass.
+
+    `started` is when it was copied, `taken` when its data was, where its label tells; `message` is
+    why it failed. The rest is what its labels say that it is of.
+    """
+
+    scope: str
+    snapshot: str
+    started: datetime
+    state: State
+    taken: datetime | None = None
+    message: str = ""
+    namespace: str = ""
+    claim: str = ""
+    volume: str = ""
 
 
 class Awaited(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from shared.model import Problem
 from shared.planning.explanation import Explanation
 from shared.reports.entries import (
     Awaited,
+    Copied,
     Deferred,
     Done,
     FailedAttempt,
@@ -29,7 +30,7 @@ MAX_BYTES = 5_000_000
 #: The lists that are cut.
 LISTS = (
     "creations", "deletions", "failures", "failed_attempts", "deferred", "holds", "waiting",
-    "orphans", "problems", "notes", "awaited", "explanations",
+    "orphans", "problems", "notes", "copies", "awaited", "explanations",
 )  # fmt: skip
 
 Outcome = Literal["completed", "partial", "skipped"]
@@ -39,7 +40,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of the whole pass, never cut short.
 
     `rules` and `disks` are those selected; `skipped` volumes are another cloud's or driver's;
-    `snapshots` are listed ones with our author label. `created` + `deleted` + `failed` +
+    `snapshots` are listed ones with our author label, `archived` those of them in the archive tier;
+    `copies` are of no disk's history. `created` + `deleted` + `failed` +
     `deferred` are all planned actions. `failed_attempts` are snapshots of earlier passes that
     turned out to have failed, each counted once. Of what is `held`, `unsettled` waits until its
     disk is settled. `problems` are errors, `notes` warnings; `rules_lost` is how many disks had a
@@ -52,6 +54,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     disks: int = 0
     skipped: int = 0
     snapshots: int = 0
+    archived: int = 0
+    copies: int = 0
     kept: int = 0
     created: int = 0
     deleted: int = 0
@@ -108,6 +112,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     orphans: tuple[Orphaned, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    copies: tuple[Copied, ...] = ()
     awaited: tuple[Awaited, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     omitted: dict[str, int] = {}

@@ -1,16 +1,21 @@
-"""Which snapshot is to be restored: what is asked for, found among what there is. Pure."""
+"""Which snapshot is to be restored: what is asked for, found among what there is. Pure.
+
+A copy tells neither its disk nor, by itself, of when its data is: it is found by its labels only.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from shared.errors import RequestError
-from shared.model import Snapshot
-from shared.planning.labels import CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels
+from shared.model import Disk, Snapshot
+from shared.planning.labels import CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels, taken
 from shared.planning.policy import CLOCK_SKEW
-from shared.restore.request import RestoreRequest, is_asked, is_asked_disk, is_current, utc
+from shared.restore.request import RestoreRequest, is_asked, is_asked_disk, is_current
 from shared.restore.volumes import ClusterVolume
-from shared.text import shorten
+from shared.text import shorten, utc
 
 #: The snapshots that a message names.
 NEAREST = 3
@@ -32,26 +37,72 @@ def find(
 ) -> Snapshot:
     """Choose the snapshot: of the disk that is the request's now, or else by what labels say.
 
+    One that can be used at once goes before an archived one. The time of a copy is that of its
+    data, where its label tells it.
+
     Raises:
         RequestError: where none would do; says what would.
     """
-    everything = list(snapshots)
+    everything = [_dated(s) for s in snapshots]
     known = _known(request, everything, volumes, labels)
     if request.snapshot:
         return _certain(request, everything, known)
-    good = [s for s in known if s.state == "completed" and s.started <= now + CLOCK_SKEW]
+    good = _usable(known, now)
     if not good:
         others = f": {_count(known)}" if known else _elsewhere(request, everything, labels)
         raise RequestError(f"there is no completed snapshot of {request}{others}")
-    current = {v.disk for v in volumes if is_asked(request, v) and is_current(request, v)}
-    by = request.at
-    fit = [s for s in good if by is None or s.started <= by]
-    if by is not None and not fit:
+    fit = _by_then(good, request.at)
+    if request.at is not None and not fit:
         raise RequestError(
-            f"no completed snapshot of {request} began at {utc(by)} or before; the nearest are "
-            f"{_list(good)}"
+            f"no completed snapshot of {request} began at {utc(request.at)} or before; the nearest "
+            f"are {_list(good)}"
         )
-    return max(fit, key=lambda s: (s.disk in current, s.started, s.id))
+    current = {v.disk for v in volumes if is_asked(request, v) and is_current(request, v)}
+    return max(fit, key=lambda s: _rank(s, current))
+
+
+def passed_over(
+    request: RestoreRequest,
+    chosen: Snapshot,
+    snapshots: Iterable[Snapshot],
+    volumes: Sequence[ClusterVolume],
+    labels: Labels,
+    now: datetime,
+) -> list[Snapshot]:
+    """List what has newer data than what `find` chose, but is archived or a copy; the newest."""
+    if request.snapshot:
+        return []
+    known = _known(request, map(_dated, snapshots), volumes, labels)
+    fit = [s for s in _by_then(_usable(known, now), request.at) if taken(s)]
+    newer = [s for s in fit if s.started > chosen.started and (s.copy or s.tier == "archive")]
+    return newer[-1:]
+
+
+def _rank(snapshot: Snapshot, current: Collection[Disk | None]) -> tuple[object, ...]:
+    """Rank what fits: at once, of a known time, of the present disk, new, no copy."""
+    return (
+        snapshot.tier != "archive",
+        taken(snapshot) is not None,
+        snapshot.disk in current,
+        snapshot.started,
+        not snapshot.copy,
+        snapshot.id,
+    )
+
+
+def _dated(snapshot: Snapshot) -> Snapshot:
+    """Give a copy the time of its data, where its label tells it."""
+    time = taken(snapshot)
+    return msgspec.structs.replace(snapshot, started=time) if snapshot.copy and time else snapshot
+
+
+def _usable(known: Iterable[Snapshot], now: datetime) -> list[Snapshot]:
+    return [s for s in known if s.state == "completed" and s.started <= now + CLOCK_SKEW]
+
+
+def _by_then(good: Iterable[Snapshot], by: datetime | None) -> list[Snapshot]:
+    """Select what was certainly begun by a time."""
+    return [s for s in good if by is None or (taken(s) and s.started <= by)]
 
 
 def _known(
@@ -69,7 +120,8 @@ def _known(
     for snapshot in snapshots:
         if not labels.ours(snapshot):
             continue
-        if snapshot.disk in disks or is_asked_disk(request, snapshot.disk):
+        of_disk = snapshot.disk in disks or is_asked_disk(request, snapshot.disk)
+        if of_disk and not snapshot.copy:
             found.append(snapshot)
         elif (
             _labelled(request, snapshot, labels)
@@ -109,6 +161,8 @@ def _certain(
         other = next((s for s in everything if s.id == request.snapshot), None)
         if other is None:
             why = "is not there, or does not bear our label"
+        elif other.copy:
+            why = f"is a copy, and its labels do not name {request}"
         else:
             why = f"is of disk {shorten(other.disk.id)}, not of {request}"
     elif chosen.state == "failed":

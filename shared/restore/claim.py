@@ -9,7 +9,6 @@ from typing import Any
 from shared.errors import RequestError
 from shared.model import Snapshot
 from shared.planning.labels import CLAIM, NAMESPACE, VOLUME
-from shared.restore.drivers import Driver
 from shared.restore.names import MAX_NAME, as_name, cut, is_namespace
 from shared.restore.request import RestoreRequest, is_asked, is_current
 from shared.restore.sizes import as_size, in_bytes
@@ -57,7 +56,7 @@ def new_name(
 
 
 def new_spec(
-    request: RestoreRequest, old: ClusterVolume, size: str | None, driver: Driver
+    request: RestoreRequest, old: ClusterVolume, size: str | None, driver: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Give the new claim's spec without its source, and say what was assumed.
 
@@ -65,7 +64,7 @@ def new_spec(
         request: what was asked for.
         old: what `old_volume` chose.
         size: the snapshot's, where the cloud tells it.
-        driver: the cloud's.
+        driver: that makes the disk.
 
     Raises:
         RequestError: where the size is too small, or nothing tells it.
@@ -107,16 +106,17 @@ def _storage(
     return max(least, old.size or least, key=in_bytes), [] if told else [guessed]
 
 
-def _class_notes(old: ClusterVolume, driver: Driver) -> list[str]:
+def _class_notes(old: ClusterVolume, driver: str) -> list[str]:
     """Say what the new claim's StorageClass must have, where that is not certain."""
     if not old.storage_class:
         return [
             "Assumed: the cluster's default StorageClass; nothing tells the volume's. Its "
-            f"provisioner must be {old.driver or driver.name}."
+            f"provisioner must be {driver}."
         ]
-    if old.volume and not old.driver:
+    if old.volume and old.driver != driver:
+        of = f"driver {old.driver}" if old.driver else "the in-tree plugin"
         return [
-            f"Check: the volume is of the in-tree plugin. StorageClass {old.storage_class} must "
-            f"have the provisioner {driver.name}; else write one that has."
+            f"Check: the volume is of {of}. StorageClass {old.storage_class} must have the "
+            f"provisioner {driver}; else write one that has."
         ]
     return []

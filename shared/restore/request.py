@@ -9,7 +9,7 @@ from shared.model import Disk
 from shared.restore.names import is_name, is_namespace
 from shared.restore.sizes import in_bytes
 from shared.restore.volumes import ClusterVolume
-from shared.text import shorten
+from shared.text import shorten, utc
 
 
 class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +17,8 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     One of `claim` (with its `namespace`), `volume` and `disk` is given. `at` asks for the newest
     snapshot begun by then, `snapshot` for a certain one; neither, for the newest. `name` and
-    `into` are the new claim's name and namespace, `size` its size.
+    `into` are the new claim's name and namespace, `size` its size; `driver` makes its disk, in
+    place of the old volume's.
     """
 
     namespace: str = ""
@@ -29,6 +30,7 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     into: str = ""
     size: str = ""
+    driver: str = ""
 
     def __str__(self) -> str:
         if self.claim:
@@ -47,6 +49,7 @@ def parse_restore(
     name: str | None = None,
     into: str | None = None,
     size: str | None = None,
+    driver: str | None = None,
 ) -> RestoreRequest:
     """Read what the command line says; None is what was not given.
 
@@ -61,7 +64,8 @@ def parse_restore(
             raise RequestError(f"{key} is empty")
     namespace, claim = ("", "") if claim is None else _claim(claim)
     for key, text, valid in (("--volume", volume, is_name), ("--name", name, is_name),
-                             ("--namespace", into, is_namespace)):  # fmt: skip
+                             ("--namespace", into, is_namespace),
+                             ("--driver", driver, is_name)):  # fmt: skip
         if text is not None and not valid(text):
             raise RequestError(f"{key} {shorten(text)}: is no name that Kubernetes takes: lowercase"
                                " letters, digits and -")  # fmt: skip
@@ -77,6 +81,7 @@ def parse_restore(
         name=name or "",
         into=into or "",
         size=size or "",
+        driver=driver or "",
     )
 
 
@@ -108,11 +113,6 @@ def _time(text: str, now: datetime) -> datetime:
     if time > now:
         raise RequestError(f"--at {utc(time)} lies ahead; it is {utc(now)}")
     return time
-
-
-def utc(time: datetime) -> str:
-    """Print a time to the second."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def is_asked(request: RestoreRequest, volume: ClusterVolume) -> bool:

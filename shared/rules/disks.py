@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from shared.errors import UnknownDisk
-from shared.model import Disk, Problem, RuleSet
+from shared.model import Disk, Problem, Rule, RuleSet
 from shared.text import LONGEST, shorten
 
 
@@ -28,7 +28,7 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
                     source=rule.source,
                     field=place.field,
                     value=shorten(place.value),
-                    message=shorten(str(place), LONGEST),
+                    message=shorten(_message(place, rule), LONGEST),
                     rule=rule.name,
                 )
             )
@@ -38,6 +38,12 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
             msgspec.structs.replace(problem, disk=known if isinstance(known, Disk) else None)
         )
     return msgspec.structs.replace(ruleset, rules=tuple(rules), problems=tuple(problems))
+
+
+def _message(unknown: UnknownDisk, rule: Rule) -> str:
+    """Say why a rule's disk is not known, and what would put it right."""
+    fix = unknown.fix.replace("{volume}", rule.volume or "NAME")
+    return f"{unknown}; {fix}" if fix else str(unknown)
 
 
 def disks_of(ruleset: RuleSet) -> set[Disk]:

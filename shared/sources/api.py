@@ -16,8 +16,11 @@ from shared.sources.refusals import Answer, Hints, refusal
 from shared.text import shorten
 from shared.tolerant_json import decode
 
-#: Objects a page; the API server's own clients ask for as many.
+#: Objects a page at most; the API server's own clients ask for as many.
 PAGE = 500
+#: Objects of the first page, and bytes that a page should have: an object may have 256 KiB of
+#: annotations (Kubernetes API, "Annotations"), so that 500 of them would not fit into memory.
+FIRST_PAGE, PAGE_BYTES = 125, 8_000_000
 #: Seconds to connect, and to wait for one page.
 TIMEOUT = (5, 15)
 #: Seconds that a whole read may take before the mirror serves, or the pass fails; 20,000 volumes
@@ -37,6 +40,13 @@ class Page(msgspec.Struct):
     kind: str
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
     items: list[msgspec.Raw] | None = None
+
+
+def next_limit(limit: int, size: int) -> int:
+    """Say how many objects to ask for next, after `limit` objects that took so many bytes."""
+    if size > PAGE_BYTES:
+        return max(1, limit * PAGE_BYTES // size)
+    return min(PAGE, limit * 2) if size * 2 <= PAGE_BYTES else limit
 
 
 class Expired(Exception):

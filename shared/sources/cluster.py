@@ -1,15 +1,13 @@
 """The objects from the cluster's API."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
-
-import msgspec
 
 from shared.errors import ClusterError
 from shared.objects import GROUP, Objects
 from shared.ports import Check
-from shared.sources.api import API, PAGE, Expired, Missing
+from shared.sources.api import API, FIRST_PAGE, Expired, Missing, next_limit
 from shared.sources.refusals import Forbidden, Hints, NotLoggedIn
 
 log = logging.getLogger(__name__)
@@ -40,13 +38,19 @@ class Cluster:
 
     `connect` gives an ApiClient of the kubernetes package; it is called at the first read, at the
     one after a failure, and where the API does not know the credentials any more. It raises
-    ClusterError where there is no way in.
+    ClusterError where there is no way in. `annotations` are the keys of annotations that are kept;
+    None keeps all.
     """
 
     live = True
 
-    def __init__(self, connect: Callable[[], Any], hints: Hints | None = None) -> None:
-        self._api = API(connect, hints or Hints())
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        hints: Hints | None = None,
+        annotations: Collection[str] | None = None,
+    ) -> None:
+        self._api, self._annotations = API(connect, hints or Hints()), annotations
 
     def client(self) -> Any:
         """Give the connection that objects are read by.
@@ -102,7 +106,7 @@ class Cluster:
         objects = Objects("cluster")
         for resource in RESOURCES:
             try:
-                objects.add(resource.kind, self._list(resource))
+                objects.take(self._list(resource))
             except Missing:
                 if resource.kind != "SnapshotRule":
                     raise ClusterError(
@@ -111,7 +115,7 @@ class Cluster:
                 objects.no_crd = True
         return objects
 
-    def _list(self, resource: Resource) -> list[msgspec.Raw]:
+    def _list(self, resource: Resource) -> Objects:
         for _ in range(RESTARTS):
             try:
                 return self._pages(resource)
@@ -121,17 +125,19 @@ class Cluster:
             f"listing {resource.name} expired {RESTARTS} times; the API server is too slow"
         )
 
-    def _pages(self, resource: Resource) -> list[msgspec.Raw]:
-        items: list[msgspec.Raw] = []
-        query = {"limit": str(PAGE)}
-        seen = set()
+    def _pages(self, resource: Resource) -> Objects:
+        """Read all pages; of each only what is kept stays in memory."""
+        objects = Objects("cluster", annotations=self._annotations)
+        limit, query, seen = FIRST_PAGE, {}, set[str]()
         while True:
+            query["limit"] = str(limit)
             page = self._api.page(resource.path, resource.name, query)
-            items += page.items or ()
+            objects.add(resource.kind, page.items or ())
             token = page.metadata.token
             if not token:
-                return items
+                return objects
             if token in seen:
                 raise ClusterError(f"listing {resource.name}: the API repeats a page")
             seen.add(token)
             query["continue"] = token
+            limit = next_limit(limit, sum(map(len, page.items or ())))

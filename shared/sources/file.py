@@ -99,8 +99,12 @@ def _yaml_to_json(data: bytes, name: str) -> bytes:
     lists = 0
     for document in documents:
         listed = document.get("items") if isinstance(document, dict) else None
-        lists += isinstance(listed, list)
-        items += listed if isinstance(listed, list) else [document]
+        # A page's items have no kind of their own: `decode_list` gives them that of the page.
+        if isinstance(listed, list) and document.get("kind", "List") == "List":
+            lists += 1
+            items += listed
+        else:
+            items.append(document)
     if not lists and not any(isinstance(item, dict) and "kind" in item for item in items):
         raise ClusterError(
             f"{name} holds no Kubernetes object: write it with "

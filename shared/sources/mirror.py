@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import logging
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import msgspec
 
 from shared.errors import BucketError, ClusterError, Conflict
 from shared.model import Source
-from shared.objects import GROUP, Metadata, Object, Objects, decode_list
+from shared.objects import GROUP, Object, Objects, decode_list, known_spec
 from shared.ports import Bucket, Check
 from shared.text import shorten, words
 
@@ -24,10 +24,6 @@ log = logging.getLogger(__name__)
 
 #: Bytes of a mirror at most, uncompressed: some 100,000 whole manifests.
 MAX_BYTES = 400_000_000
-#: What a SnapshotRule's spec says.
-_SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
-#: Keys of labels that tell a volume's region and zone.
-_PLACES = ("topology.", "failure-domain.")
 
 
 class Copy(NamedTuple):
@@ -135,10 +131,10 @@ class Mirror:
         return msgspec.json.encode({"apiVersion": "v1", "kind": "List", "items": items})
 
     def _item(self, item: Object) -> dict[str, Any]:
-        metadata = msgspec.to_builtins(_trimmed(item.metadata, self._annotation))
+        metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation,)))
         spec = msgspec.to_builtins(item.spec)
         if type(item).__name__ == "SnapshotRule" and isinstance(spec, dict):
-            spec = {key: spec[key] for key in _SPEC if key in spec}
+            spec = known_spec(spec)
         source = Source(type(item).__name__, item.metadata.namespace, item.metadata.name)
         return _entry(source, metadata, spec)
 
@@ -159,17 +155,6 @@ class Mirror:
 def digest(sources: Iterable[Source]) -> str:
     """Name a set of objects."""
     return hashlib.sha256("\n".join(sorted(map(repr, sources))).encode()).hexdigest()[:32]
-
-
-def _trimmed(metadata: Metadata, annotation: str) -> Metadata:
-    def some(found: Mapping[str, str] | None, *prefixes: str) -> dict[str, str] | None:
-        return {k: v for k, v in (found or {}).items() if k.startswith(prefixes)} or None
-
-    annotations = metadata.annotations or {}
-    value = {annotation: annotations[annotation]} if annotation in annotations else None
-    return msgspec.structs.replace(
-        metadata, labels=some(metadata.labels, *_PLACES), annotations=value
-    )
 
 
 def _entry(source: Source, metadata: dict[str, Any], spec: Any) -> dict[str, Any]:

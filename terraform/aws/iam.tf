@@ -12,6 +12,13 @@ locals {
   remembered = concat(
     ["${local.bucket_arn}/${local.folder}/state/*", "${local.bucket_arn}/${local.folder}/known.json"], local.live ? ["${local.bucket_arn}/${local.folder}/read.json"] : []
   )
+  see_network = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+  join_network = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
   reports_arn = "${local.bucket_arn}/${local.folder}/reports/*"
 
   # Secrets Manager adds six characters to a name; an ARN may come with or without them.
@@ -22,6 +29,19 @@ data "aws_iam_policy_document" "pass" {
   statement {
     sid       = "ListSnapshots"
     actions   = ["ec2:DescribeSnapshots"]
+    resources = ["*"] # EC2 knows no narrower
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = local.regions
+    }
+  }
+
+  # Where volumes are whose region neither labels nor node affinity tell.
+  statement {
+    sid       = "FindVolumes"
+    actions   = ["ec2:DescribeVolumes"]
     resources = ["*"] # EC2 knows no narrower
 
     condition {
@@ -70,6 +90,13 @@ data "aws_iam_policy_document" "pass" {
       test     = "StringEquals"
       variable = "aws:ResourceTag/${var.snapshot_author_label_key}"
       values   = [var.snapshot_author_label]
+    }
+
+    # The daemon's snapshots name no cluster; those of another cluster stay.
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/k8s-snapshots-cluster"
+      values   = [local.cluster]
     }
   }
 
@@ -169,7 +196,7 @@ data "aws_iam_policy_document" "pass" {
 
     content {
       sid       = "SeeNetwork"
-      actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+      actions   = local.see_network
       resources = ["*"]
     }
   }
@@ -178,14 +205,28 @@ data "aws_iam_policy_document" "pass" {
     for_each = local.in_vpc ? [1] : []
 
     content {
-      sid = "JoinNetwork"
-      actions = [
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:UnassignPrivateIpAddresses",
-      ]
+      sid       = "JoinNetwork"
+      actions   = local.join_network
       resources = ["arn:${local.partition}:ec2:${local.here}:*/*"]
+    }
+  }
+
+  # The service needs them, the code does not: only calls of the code have this key (Lambda Developer Guide,
+  # "Using source function ARN to control function access behavior").
+  dynamic "statement" {
+    for_each = local.in_vpc ? [1] : []
+
+    content {
+      sid       = "NoNetworkForTheCode"
+      effect    = "Deny"
+      actions   = concat(local.see_network, local.join_network)
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.function_arn]
+      }
     }
   }
 }

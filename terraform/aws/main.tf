@@ -53,6 +53,7 @@ locals {
         orphan_grace              = var.orphan_grace
         log_level                 = var.log_level
         regions                   = join(",", local.regions)
+        extra_tags                = join(",", [for key, value in var.extra_tags : "${key}=${value}"])
       } : upper(name) => value if value != ""
     },
     # Whether they are set is no secret; so the others stay visible in a plan.

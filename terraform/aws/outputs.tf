@@ -40,7 +40,7 @@ output "log_group" {
 
 output "dashboard" {
   description = "Address of the dashboard."
-  value       = "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${var.name}"
+  value       = "https://${local.region}.${local.console}/cloudwatch/home?region=${local.region}#dashboards/dashboard/${var.name}"
 }
 
 output "mirror_publisher_policy" {
@@ -54,7 +54,8 @@ output "mirror_role_arn" {
 }
 
 locals {
-  invoke = "aws lambda invoke --function-name ${var.name} --region ${local.region} --cli-binary-format raw-in-base64-out --cli-read-timeout ${var.timeout}"
+  console = lookup({ aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }, local.partition, "console.aws.amazon.com")
+  invoke  = "aws lambda invoke --function-name ${var.name} --region ${local.region} --cli-binary-format raw-in-base64-out --cli-read-timeout 0"
   manifests = local.live ? [
     "# the SnapshotRule resource, and the function's access",
     "kubectl apply -f manifests/crd.yaml -f manifests/rbac.yaml${var.write_status ? " -f manifests/rbac-status.yaml" : ""}",

@@ -23,6 +23,11 @@ variable "cluster_name" {
   }
 
   validation {
+    condition     = can(regex("^[ -#%-~]*$", var.cluster_name))
+    error_message = "cluster_name must be ASCII characters without $: it stands in the function's policy."
+  }
+
+  validation {
     condition     = var.cluster_name != "" || var.cluster_id != ""
     error_message = "cluster_name or cluster_id should be set: snapshots are labelled with it, and the alarms look for it."
   }
@@ -38,10 +43,16 @@ variable "cluster_id" {
     condition     = length(var.cluster_id) <= 255 && trimspace(var.cluster_id) == var.cluster_id
     error_message = "cluster_id should be up to 255 characters, without blanks around them: it is the value of a tag."
   }
+
+  # IAM takes no others in a policy, and reads $ as the beginning of a variable.
+  validation {
+    condition     = can(regex("^[ -#%-~]*$", var.cluster_id))
+    error_message = "cluster_id must be ASCII characters without $, such as production-eu: it stands in the function's policy."
+  }
 }
 
 variable "kube_config_secret" {
-  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, perhaps with `/versions/V`, in Secret Manager."
+  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`, in Secret Manager."
   type        = string
   default     = ""
   nullable    = false
@@ -80,6 +91,11 @@ variable "snapshot_author_label" {
   validation {
     condition     = length(var.snapshot_author_label) > 0 && length(var.snapshot_author_label) <= 255
     error_message = "snapshot_author_label should be 1 to 255 characters: it is the value of a tag."
+  }
+
+  validation {
+    condition     = can(regex("^[ -#%-~]*$", var.snapshot_author_label))
+    error_message = "snapshot_author_label must be ASCII characters without $: it stands in the function's policy."
   }
 }
 
@@ -285,5 +301,28 @@ variable "regions" {
   validation {
     condition     = length(distinct(coalesce(var.regions, []))) == length(coalesce(var.regions, []))
     error_message = "regions should name each region once."
+  }
+}
+
+variable "extra_tags" {
+  description = "Further tags of every snapshot that is made, `key=value`, separated by commas, such as an organisation's policy wants."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.extra_tags :
+      can(regex("^[\\w.:/+@-]([\\w .:/+@-]{0,126}[\\w.:/+@-])?$", key)) && can(regex("^([\\w.:/+=@-]([\\w .:/+=@-]{0,254}[\\w.:/+=@-])?)?$", value))
+    ])
+    error_message = "extra_tags must have keys of up to 128 and values of up to 256 letters, digits, blanks and . : / + = @ - _; no = in keys."
+  }
+
+  validation {
+    condition = length(var.extra_tags) <= 30 && alltrue([
+      for key in keys(var.extra_tags) :
+      !startswith(lower(key), "aws:") && !startswith(key, "k8s-snapshots-") && !contains(["Name", var.snapshot_author_label_key, var.keep_label], key)
+    ])
+    error_message = "extra_tags must be at most 30, must not begin with aws: or k8s-snapshots-, and must not be Name, snapshot_author_label_key or keep_label: the function sets those itself."
   }
 }

@@ -1,7 +1,9 @@
 locals {
-  bucket     = var.bucket == "" ? google_storage_bucket.this[0].name : var.bucket
-  mirror     = "${var.name}/rules.json.gz"
-  mirror_url = "gs://${local.bucket}/${local.mirror}"
+  bucket = var.bucket == "" ? google_storage_bucket.this[0].name : var.bucket
+  # Whose custom roles can be granted on the bucket.
+  bucket_project = coalesce(var.bucket_project, var.project_id)
+  mirror         = "${var.name}/rules.json.gz"
+  mirror_url     = "gs://${local.bucket}/${local.mirror}"
   # Names of buckets are everybody's; a project's name makes them ours.
   prefix = "${replace(var.project_id, "/[.:]/", "-")}-${var.name}"
 }

@@ -19,10 +19,12 @@ resource "google_service_account" "build" {
   depends_on   = [google_project_service.this]
 }
 
-# Disks and snapshots. Google cannot make deletion depend on a snapshot's labels: conditions know names and types of
-# resources only. What protects others' snapshots is the function itself, which lists by its own label, deletes
-# nothing that does not bear it and holds what looks like a mistake; that it has this role in the projects with disks
-# only; and, who wants more, backups in a project of their own. It cannot make a disk of a snapshot, nor read one.
+# Disks and snapshots. Google cannot make deletion depend on a snapshot's labels: conditions know names, types and tags
+# of resources. With snapshot_tag deletion is granted for snapshots with that tag alone; the function may bind it,
+# since a creation with the tag takes that permission. Without it, what protects
+# others' snapshots is the function itself, which lists by its own label, deletes nothing that lacks it and holds what
+# looks like a mistake; that it has this role in the projects with disks only; and, who wants more, backups in a
+# project of their own. It cannot make a disk of a snapshot, nor read one.
 resource "google_project_iam_custom_role" "snapshots" {
   for_each = local.disk_projects
 
@@ -30,15 +32,18 @@ resource "google_project_iam_custom_role" "snapshots" {
   role_id     = "${replace(var.name, "-", "_")}_snapshots"
   title       = "${var.name}: snapshots"
   description = "Takes, labels, lists and deletes snapshots"
-  permissions = [
-    "compute.disks.createSnapshot",
-    "compute.disks.list", # where a volume does not tell its zone
-    "compute.snapshots.create",
-    "compute.snapshots.delete",
-    "compute.snapshots.get", # whether one whose name is taken is ours; whether one is going already
-    "compute.snapshots.list",
-    "compute.snapshots.setLabels",
-  ]
+  permissions = concat(
+    [
+      "compute.disks.createSnapshot",
+      "compute.disks.list",           # where a volume does not tell its zone
+      "compute.globalOperations.get", # why an accepted creation failed later
+      "compute.snapshots.create",
+      "compute.snapshots.get", # whether one whose name is taken is ours; whether one is going already
+      "compute.snapshots.list",
+      "compute.snapshots.setLabels",
+    ],
+    length(local.tag) == 0 ? ["compute.snapshots.delete"] : ["compute.snapshots.createTagBinding"],
+  )
   depends_on = [google_project_service.this]
 }
 
@@ -48,6 +53,46 @@ resource "google_project_iam_member" "snapshots" {
   project = each.value
   role    = google_project_iam_custom_role.snapshots[each.value].id
   member  = google_service_account.function.member
+}
+
+locals {
+  # The tag's key and value, if there is one.
+  tag        = var.snapshot_tag == "" ? [] : split("=", var.snapshot_tag)
+  tagged     = length(local.tag) == 0 ? toset([]) : local.disk_projects
+  tag_values = toset(slice(local.tag, min(1, length(local.tag)), length(local.tag)))
+}
+
+resource "google_project_iam_custom_role" "delete" {
+  for_each = local.tagged
+
+  project     = each.value
+  role_id     = "${replace(var.name, "-", "_")}_delete"
+  title       = "${var.name}: deletion"
+  description = "Deletes snapshots; granted for those with a tag"
+  permissions = ["compute.snapshots.delete"]
+  depends_on  = [google_project_service.this]
+}
+
+resource "google_project_iam_member" "delete" {
+  for_each = local.tagged
+
+  project = each.value
+  role    = google_project_iam_custom_role.delete[each.value].id
+  member  = google_service_account.function.member
+
+  condition {
+    title      = "snapshots with the tag only"
+    expression = "resource.matchTagId(\"${local.tag[0]}\", \"${local.tag[1]}\")"
+  }
+}
+
+# Binding the tag takes a right on its value, too.
+resource "google_tags_tag_value_iam_member" "function" {
+  for_each = local.tag_values
+
+  tag_value = each.value
+  role      = "roles/resourcemanager.tagUser"
+  member    = google_service_account.function.member
 }
 
 # The cluster's address. What may be read there says Kubernetes: manifests/rbac.yaml.
@@ -71,16 +116,26 @@ resource "google_project_iam_member" "cluster" {
 }
 
 resource "google_secret_manager_secret_iam_member" "kubeconfig" {
-  count = min(1, length(local.secret))
+  count = length(local.secret) > 0 && try(local.secret[1], null) == null ? 1 : 0
 
   project   = local.secret[0]
-  secret_id = local.secret[1]
+  secret_id = local.secret[2]
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function.member
+}
+
+resource "google_secret_manager_regional_secret_iam_member" "kubeconfig" {
+  count = try(local.secret[1], null) == null ? 0 : 1
+
+  project   = local.secret[0]
+  location  = local.secret[1]
+  secret_id = local.secret[2]
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.function.member
 }
 
 resource "google_project_iam_custom_role" "bucket" {
-  project     = var.project_id
+  project     = local.bucket_project
   role_id     = "${replace(var.name, "-", "_")}_bucket"
   title       = "${var.name}: bucket"
   description = "Reads and replaces objects whose names it knows"
@@ -103,7 +158,7 @@ resource "google_storage_bucket_iam_member" "function" {
 # Without it Cloud Storage does not tell what is not there from what may not be read. It is asked of the bucket
 # itself, whose name the condition above does not match.
 resource "google_project_iam_custom_role" "list" {
-  project     = var.project_id
+  project     = local.bucket_project
   role_id     = "${replace(var.name, "-", "_")}_list"
   title       = "${var.name}: what is missing"
   description = "Sees what the bucket does not hold"
@@ -130,7 +185,7 @@ resource "google_service_account" "mirror" {
 resource "google_project_iam_custom_role" "mirror" {
   count = var.rules_from == "mirror" ? 1 : 0
 
-  project     = var.project_id
+  project     = local.bucket_project
   role_id     = "${replace(var.name, "-", "_")}_mirror"
   title       = "${var.name}: mirror"
   description = "Replaces the mirror of the rules"

@@ -8,7 +8,7 @@ locals {
     ? try(regex("^projects/([^/]+)/locations/([^/]+)/clusters/([^/]+)$", var.cluster_name), [])
     : []
   )
-  secret = try(regex("^projects/([^/]+)/secrets/([^/]+)", var.kube_config_secret), [])
+  secret = try(regex("^projects/([^/]+)/(?:locations/([^/]+)/)?secrets/([^/]+)", var.kube_config_secret), [])
 
   # Where disks are: those whose volumes name no project, the cluster's, and those that are listed.
   disk_projects = toset(concat(
@@ -52,6 +52,7 @@ locals {
         GCLOUD_PROJECT            = var.gcloud_project
         PROJECTS                  = join(",", var.projects)
         STORAGE_LOCATION          = var.storage_location
+        SNAPSHOT_TAG              = var.snapshot_tag
         GUEST_FLUSH               = tostring(var.guest_flush)
       } : name => value if value != ""
     },
@@ -63,9 +64,11 @@ locals {
   apis = {
     for api in concat(
       [
-        "artifactregistry", "cloudbuild", "cloudfunctions", "cloudscheduler", "compute", "iam",
-        "logging", "monitoring", "run", "storage",
+        "artifactregistry", "cloudbuild", "cloudfunctions",
+        "cloudresourcemanager", # grants on a project are read and written by it
+        "cloudscheduler", "compute", "iam", "logging", "monitoring", "run", "storage",
       ],
+      var.kms_key == "" ? [] : ["cloudkms"],
       length(local.gke) > 0 ? ["container"] : [],
       length(local.secret) > 0 ? ["secretmanager"] : [],
     ) : api => "${api}.googleapis.com"

@@ -23,14 +23,14 @@ variable "cluster_id" {
 }
 
 variable "kube_config_secret" {
-  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, perhaps with `/versions/V`, in Secret Manager."
+  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`, in Secret Manager."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
-    condition     = can(regex("^(projects/[^/\\s?#%]+/secrets/[-\\w]+(/versions/[-\\w]+)?)?$", var.kube_config_secret))
-    error_message = "kube_config_secret is no name of a secret: projects/PROJECT/secrets/SECRET would do, perhaps with /versions/VERSION behind it; not what the secret holds."
+    condition     = can(regex("^(projects/[^/\\s?#%]+/(locations/[a-z0-9-]+/)?secrets/[-\\w]+(/versions/[-\\w]+)?)?$", var.kube_config_secret))
+    error_message = "kube_config_secret is no name of a secret: projects/PROJECT/secrets/SECRET would do, or projects/PROJECT/locations/REGION/secrets/SECRET for a regional one, perhaps with /versions/VERSION behind it; not what the secret holds."
   }
 }
 
@@ -302,6 +302,18 @@ variable "storage_location" {
   validation {
     condition     = can(regex("^([a-z]+|[a-z]+-[a-z]+[0-9]+)?$", var.storage_location))
     error_message = "storage_location is no location: one such as eu or europe-west1 would do."
+  }
+}
+
+variable "snapshot_tag" {
+  description = "A tag for new snapshots, `tagKeys/KEY=tagValues/VALUE`, on which the grant to delete snapshots then depends; older snapshots get it by `adopt --apply`. Default: none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(tagKeys/[0-9]+=tagValues/[0-9]+)?$", var.snapshot_tag))
+    error_message = "snapshot_tag is no tag by its permanent IDs: tagKeys/123456789012=tagValues/567890123456 is right; gcloud resource-manager tags values list --parent=tagKeys/KEY tells them."
   }
 }
 

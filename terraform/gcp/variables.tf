@@ -176,7 +176,7 @@ variable "paused" {
 }
 
 variable "bucket" {
-  description = "A bucket of your own for mirror, state and reports, with uniform access. Default: one is made."
+  description = "A bucket of your own for mirror, state and reports, with uniform access; `bucket_project` where another project has it. Default: one is made."
   type        = string
   default     = ""
   nullable    = false
@@ -184,6 +184,22 @@ variable "bucket" {
   validation {
     condition     = can(regex("^([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])?$", var.bucket))
     error_message = "bucket is no name of a bucket: one such as shop-backups would do, without gs:// and without a path."
+  }
+}
+
+variable "bucket_project" {
+  description = "The project of `bucket`, where it is another than `project_id`: the roles on the bucket are made there, since those of one project cannot be granted on what another has."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9])?$", var.bucket_project))
+    error_message = "bucket_project is no ID of a project: one such as shop-backups is right, not its number or display name."
+  }
+  validation {
+    condition     = var.bucket_project == "" || var.bucket != ""
+    error_message = "bucket_project is the project of a bucket of your own: set bucket too. The bucket that is made here is in project_id."
   }
 }
 

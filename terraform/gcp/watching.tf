@@ -41,9 +41,12 @@ locals {
   # How long what may pass by itself must last: longer than one pass is within the last two periods. Cloud Monitoring
   # takes no more than 23 h 30 min.
   lasting = "${min((var.alarm_after_periods + 1) * local.seconds.period, 82800)}s"
-  # That no pass is completed: one period without any, again and again, so that the first one is waited for.
+  # That no pass is completed: again and again none within one period and what may come on top of it. A pass may take
+  # as long as timeout, and no other begins meanwhile (Cloud Scheduler, "About Cloud Scheduler"); a metric made of logs
+  # may be 10 minutes late (Cloud Logging, "Troubleshoot log-based metrics"). So the first one is waited for, too.
   silence = min((var.alarm_after_periods - 1) * local.seconds.period, 82800)
-  silent  = "${var.alarm_after_periods * local.seconds.period + 60 - local.silence}s"
+  late    = var.timeout + 600
+  silent  = "${var.alarm_after_periods * local.seconds.period + local.late - local.silence}s"
 
   mirror_age   = { for part, series in local.series.MirrorAge : part => "sum(increase(${series}[${local.within[2]}]))" }
   mirror_stale = "${local.mirror_age.sum} / ${local.mirror_age.count} > ${local.seconds.mirror}"
@@ -55,7 +58,7 @@ locals {
       # Zero where there is nothing: also where there never was a pass.
       query   = "(sum(increase(${local.series.PassCompleted.sum}[${local.silent}])) or vector(0)) < 0.5"
       lasting = "${local.silence}s"
-      means   = "For ${var.alarm_after_periods} periods of ${var.schedule_period} no pass was completed: no snapshots are taken."
+      means   = "For ${var.alarm_after_periods} periods of ${var.schedule_period} and ${ceil(local.late / 60)} minutes no pass was completed: no snapshots are taken."
     }
     passes-failing = {
       title    = "passes failing"

@@ -7,7 +7,6 @@ and the listing of snapshots. moto's state belongs to the process: one `EC2` at 
 
 from __future__ import annotations
 
-import base64
 import functools
 import io
 import logging
@@ -17,7 +16,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,10 @@ import boto3
 from botocore.config import Config
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
+
+from tests.emulators import ec2_answers as answers
+from tests.emulators.ec2_answers import SnapshotRecord, from_token, record_of, to_token
+from tests.emulators.ec2_filters import chosen
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,20 +55,6 @@ class Call:
     action: str
     region: str
     params: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class SnapshotRecord:
-    """A snapshot as it is, whatever the listing shows."""
-
-    id: str
-    volume_id: str
-    state: str
-    started: datetime
-    tags: Mapping[str, str]
-    owner: str
-    description: str
-    size: int
 
 
 @dataclass
@@ -109,7 +98,9 @@ class EC2:
     To be set at any time: `page_size`, than which no page of DescribeSnapshots is longer; `clock`,
     the time of new snapshots; `lag`, how many listings miss a snapshot made from now on;
     `pending_limit`, a region's; `denied`, actions without permission; `in_use` and `locked`, ids of
-    snapshots that cannot be deleted; `rates`, token buckets by action: burst and refill a second.
+    snapshots that cannot be deleted; `lock_error`, code and message of that for locked ones;
+    `bin_rule`, the tag whose snapshots go to the Recycle Bin when they are deleted; `rates`, token
+    buckets by action: burst and refill a second; `throttled`, how many requests these refused.
     `calls` and `faults` may be cleared.
     """
 
@@ -125,9 +116,14 @@ class EC2:
         self.denied: set[str] = set()
         self.in_use: set[str] = set()
         self.locked: set[str] = set()
+        # No source names a code for this, so that nothing may depend on one.
+        self.lock_error = ("NamedByNoSource", "The snapshot is locked and cannot be deleted.")
+        self.bin_rule: tuple[str, str] | None = None
         self.rates: dict[str, tuple[float, float]] = {}
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
+        self.throttled = 0
+        self._bin: dict[tuple[str, str], Snapshot] = {}
         self._hidden: dict[str, float] = {}
         self._tokens: dict[tuple[str, str], tuple[float, float]] = {}
         self._lock = threading.Lock()
@@ -200,16 +196,22 @@ class EC2:
         owner: str | None = None,
         snapshot_id: str | None = None,
         description: str = "",
+        transfer_type: str = "",
+        message: str = "",
     ) -> str:
-        """Add a snapshot of any date and owner; its volume may be gone."""
+        """Add a snapshot of any date and owner; its volume may be gone.
+
+        `transfer_type` tells that it is a copy, `message` why it failed.
+        """
         from moto.ec2.models.elastic_block_store import Snapshot
         from moto.ec2.utils import random_snapshot_id
 
         backend = self._backend(region)
         volume = backend.volumes.get(volume_id) or SimpleNamespace(id=volume_id, size=1)
         name = snapshot_id or random_snapshot_id()
-        snapshot = Snapshot(backend, name, volume, description, owner_id=owner or self.account)
+        snapshot: Any = Snapshot(backend, name, volume, description, owner_id=owner or self.account)
         snapshot.start_time, snapshot.status = started, state
+        snapshot.transfer_type, snapshot.state_message = transfer_type, message
         backend.snapshots[name] = snapshot
         backend.tags[name].update(tags)
         return name
@@ -220,9 +222,20 @@ class EC2:
             if snapshot.status == "pending" and snapshot_id in (snapshot.id, None):
                 snapshot.status = "completed"
 
-    def fail(self, snapshot_id: str) -> None:
-        """Let a snapshot end in error."""
-        next(s for s in self._everywhere() if s.id == snapshot_id).status = "error"
+    def fail(self, snapshot_id: str, message: str = "") -> None:
+        """Let a snapshot end in error; `message` is what its StateMessage says."""
+        snapshot: Any = next(s for s in self._everywhere() if s.id == snapshot_id)
+        snapshot.status, snapshot.state_message = "error", message
+
+    def archive(self, snapshot_id: str) -> None:
+        """Move a snapshot to the archive tier; ModifySnapshotTier does the same."""
+        next(s for s in self._everywhere() if s.id == snapshot_id).storage_tier = "archive"
+
+    def recovered(self) -> None:
+        """Let what is on its way out of the Recycle Bin be there."""
+        for snapshot in self._everywhere():
+            if snapshot.status == "recovering":
+                snapshot.status = "completed"
 
     def reveal(self) -> None:
         """List from now on what `lag` still hides."""
@@ -280,13 +293,39 @@ class EC2:
         try:
             with self._lock:
                 self._admit(call)
-                return self._moto(environ, start)
+                own = self._own(call)
+                return self._moto(environ, start) if own is None else own(environ, start)
         except Refusal as refusal:
             return _error(*refusal.args)(environ, start)
 
+    def _own(self, call: Call) -> Response | None:
+        """Answer what moto does not know; None where it does."""
+        name = call.params.get("SnapshotId", "")
+        answer = None
+        if call.action == "ListSnapshotsInRecycleBin":
+            inside = [record_of(s) for (region, _), s in self._bin.items() if region == call.region]
+            answer = answers.bin_listing(inside)
+        elif call.action == "RestoreSnapshotFromRecycleBin":
+            answer = answers.restored(self._bring_back(call.region, name))
+        elif call.action in ("LockSnapshot", "UnlockSnapshot"):
+            (self.locked.add if call.action == "LockSnapshot" else self.locked.discard)(name)
+            answer = answers.locked(call.action, name)
+        elif call.action == "DescribeLockedSnapshots":
+            answer = answers.locks(self.locked & self._backend(call.region).snapshots.keys())
+        return Response(answer, mimetype="text/xml") if answer else None
+
+    def _bring_back(self, region: str, name: str) -> SnapshotRecord:
+        snapshot = self._bin.pop((region, name), None)
+        if snapshot is None:
+            raise Refusal("InvalidSnapshot.NotFound")
+        snapshot.status = "recovering"
+        self._backend(region).snapshots[name] = snapshot
+        return record_of(snapshot)
+
     def _admit(self, call: Call) -> None:
         """Refuse what EC2 would refuse and moto would not."""
-        if self._throttled(call):
+        if self._throttles(call):
+            self.throttled += 1
             raise Refusal("RequestLimitExceeded")
         if call.action in self.denied:
             raise Refusal("UnauthorizedOperation")
@@ -296,10 +335,14 @@ class EC2:
             raise Refusal("DryRunOperation")
         if call.action == "CreateSnapshot":
             self._check_limits(call.params.get("VolumeId", ""), self._backend(call.region))
+        if call.action == "CopySnapshot":
+            _check_copyable(call.params, self._backend(call.params.get("SourceRegion", "")))
+        if call.action == "CreateVolume":
+            self._check_usable(call.params.get("SnapshotId", ""), self._backend(call.region))
         if call.action == "DeleteSnapshot":
             self._check_deletable(call.params.get("SnapshotId", ""), self._backend(call.region))
 
-    def _throttled(self, call: Call) -> bool:
+    def _throttles(self, call: Call) -> bool:
         burst, refill = self.rates.get(call.action, (ALWAYS, 0))
         bucket, now = (call.action, call.region), time.monotonic()
         tokens, last = self._tokens.get(bucket, (burst, now))
@@ -311,14 +354,16 @@ class EC2:
         if volume_id not in backend.volumes:
             return  # moto knows what to say to that
         everything = _records(backend)
-        records = [record for record in everything if record.volume_id == volume_id]
+        # The id of a volume that a copy has means nothing.
+        records = [r for r in everything if r.volume_id == volume_id and not r.transfer_type]
         ages = [self.clock() - record.started for record in records]
         if any(timedelta(0) <= age < timedelta(seconds=15) for age in ages):
             raise Refusal("SnapshotCreationPerVolumeRateExceeded")
         allowed = 1 if backend.volumes[volume_id].volume_type in ("st1", "sc1") else 5
-        if _pending(records) >= allowed:
+        # Those in error hold a slot too: AWS re:Post, "ebs-snapshot-stuck".
+        if _count(records, "pending", "error") >= allowed:
             raise Refusal("ConcurrentSnapshotLimitExceeded")
-        if _pending(everything) >= self.pending_limit:
+        if _count(everything, "pending") >= self.pending_limit:
             raise Refusal("PendingSnapshotLimitExceeded")
 
     def _check_deletable(self, snapshot_id: str, backend: EC2Backend) -> None:
@@ -329,15 +374,22 @@ class EC2:
             message = f"The snapshot {snapshot_id} is currently in use by ami-0123456789abcdef0"
             raise Refusal("InvalidSnapshot.InUse", message)
         if snapshot_id in self.locked:
-            # EC2's list of error codes has none for this, so that nothing may depend on it.
-            raise Refusal("SnapshotLocked")
+            raise Refusal(*self.lock_error)
+
+    def _check_usable(self, snapshot_id: str, backend: EC2Backend) -> None:
+        snapshot = backend.snapshots.get(snapshot_id)
+        if snapshot and snapshot.storage_tier == "archive" and not snapshot.restore_expiry_time:
+            raise Refusal("IncorrectState", f"The snapshot {snapshot_id} is archived.")
 
     def _patch(self) -> None:
+        from moto.ec2.models import EC2Backend as Backend
+        from moto.ec2.models import elastic_block_store
         from moto.ec2.models.core import TaggedEC2Resource
         from moto.ec2.models.elastic_block_store import EBSBackend
         from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
         create, delete = EBSBackend.create_snapshot, EBSBackend.delete_snapshot
+        copy, exist = EBSBackend.copy_snapshot, Backend.do_resources_exist
 
         def create_snapshot(backend: EC2Backend, *args: Any, **kwargs: Any) -> Snapshot:
             snapshot = create(backend, *args, **kwargs)
@@ -348,20 +400,39 @@ class EC2:
 
         def delete_snapshot(backend: EC2Backend, snapshot_id: str) -> Snapshot:
             snapshot = delete(backend, snapshot_id)
-            backend.tags.pop(snapshot_id, None)
+            tags = backend.tags.get(snapshot_id, {})
+            if self.bin_rule and self.bin_rule in tags.items():
+                self._bin[backend.region_name, snapshot_id] = snapshot
+            else:
+                backend.tags.pop(snapshot_id, None)
             return snapshot
+
+        def copy_snapshot(backend: EC2Backend, *args: Any, **kwargs: Any) -> Snapshot:
+            made: Any = copy(backend, *args, **kwargs)
+            made.volume = SimpleNamespace(id="vol-ffffffff", size=made.volume.size)
+            made.start_time, made.status = self.clock().replace(microsecond=0), "pending"
+            made.transfer_type = "standard"
+            return made  # type: ignore[no-any-return]
+
+        def do_resources_exist(backend: EC2Backend, names: list[str]) -> bool:
+            # What is in the Recycle Bin can be tagged.
+            seen = [n for n in names if (backend.region_name, n) not in self._bin]
+            return not seen or bool(exist(backend, seen))
 
         for owner, name, function in (
             (TaggedEC2Resource, "get_tags", _get_tags),
             (EBSBackend, "create_snapshot", create_snapshot),
             (EBSBackend, "delete_snapshot", delete_snapshot),
+            (EBSBackend, "copy_snapshot", copy_snapshot),
+            (Backend, "do_resources_exist", do_resources_exist),
+            (elastic_block_store, "generic_filter", chosen),
             (ElasticBlockStore, "describe_snapshots", lambda response: self._describe(response)),
+            (ElasticBlockStore, "describe_volumes", _describe_volumes),
         ):
             self._stack.enter_context(mock.patch.object(owner, name, function))
 
     def _describe(self, response: Any) -> str:
-        from moto.ec2.exceptions import EC2ClientError, InvalidSnapshotIdError
-        from moto.ec2.utils import generic_filter
+        from moto.ec2.exceptions import InvalidSnapshotIdError
 
         snapshots = self._listed(response.ec2_backend.snapshots)
         ids = response._get_param("SnapshotIds", [])
@@ -370,13 +441,11 @@ class EC2:
         owners = [self.account if o == "self" else o for o in response._get_param("OwnerIds", [])]
         asked = [snapshots[name] for name in sorted(set(ids) or snapshots)]
         owned = [s for s in asked if not owners or s.owner_id in owners]
-        found = generic_filter(response._filters_from_querystring(), owned)
-        most = response._get_param("MaxResults", 1000)
-        if not 5 <= most <= 1000:
-            raise EC2ClientError("InvalidParameterValue", f"Value ( {most} ) for maxResults.")
+        found = chosen(response._filters_from_querystring(), owned)
+        _page_size(response)
         size = min(response._get_param("MaxResults", len(found)), self.page_size or len(found))
-        after = _from_token(response._get_param("NextToken", ""))
-        return _listing([_record(s) for s in found if s.id > after], size)
+        after = from_token(response._get_param("NextToken", ""))
+        return answers.listing([record_of(s) for s in found if s.id > after], size)
 
     def _listed(self, snapshots: Mapping[str, Snapshot]) -> dict[str, Snapshot]:
         listed = {name: s for name, s in snapshots.items() if self._hidden.get(name, 0) <= 0}
@@ -429,69 +498,40 @@ def _check_tags(params: Mapping[str, str]) -> None:
 
 
 def _records(backend: EC2Backend) -> list[SnapshotRecord]:
-    return [_record(snapshot) for snapshot in list(backend.snapshots.values())]
+    return [record_of(snapshot) for snapshot in list(backend.snapshots.values())]
 
 
-def _record(snapshot: Snapshot) -> SnapshotRecord:
-    return SnapshotRecord(
-        id=snapshot.id,
-        volume_id=snapshot.volume.id,
-        state=snapshot.status,
-        started=snapshot.start_time,
-        tags=dict(snapshot.ec2_backend.tags.get(snapshot.id, {})),
-        owner=snapshot.owner_id,
-        description=snapshot.description or "",
-        size=snapshot.volume.size,
-    )
+def _count(records: Iterable[SnapshotRecord], *states: str) -> int:
+    return sum(record.state in states for record in records)
 
 
-def _pending(records: Iterable[SnapshotRecord]) -> int:
-    return sum(record.state == "pending" for record in records)
+def _check_copyable(params: Mapping[str, str], backend: EC2Backend) -> None:
+    source = backend.snapshots.get(params.get("SourceSnapshotId", ""))
+    if source and source.status != "completed":
+        raise Refusal("IncorrectState", "Only completed snapshots can be copied.")
 
 
-def _from_token(token: str) -> str:
-    """Return the id of the last snapshot that the caller has seen."""
-    from moto.ec2.exceptions import InvalidNextToken
+def _page_size(response: Any) -> int:
+    from moto.ec2.exceptions import EC2ClientError
 
-    try:
-        last = base64.b64decode(token, validate=True).decode()
-    except ValueError:
-        last = ""
-    if token and not last.startswith("snap-"):
-        raise InvalidNextToken(token)
-    return last
+    most: int = response._get_param("MaxResults", 1000)
+    if not 5 <= most <= 1000:
+        raise EC2ClientError("InvalidParameterValue", f"Value ( {most} ) for maxResults.")
+    return most
 
 
-def _listing(records: Sequence[SnapshotRecord], size: int) -> str:
-    """Answer with the first page of these, ten times as fast as moto's own serializer."""
-    page = records[:size]
-    items = "".join(f"<item>{_item(record)}</item>" for record in page)
-    token = ""
-    if len(records) > size:
-        token = f"<nextToken>{base64.b64encode(page[-1].id.encode()).decode()}</nextToken>"
-    return (
-        '<DescribeSnapshotsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-        f"<requestId>request-id</requestId><snapshotSet>{items}</snapshotSet>{token}"
-        "</DescribeSnapshotsResponse>"
-    )
+def _describe_volumes(response: Any) -> Any:
+    """Stand in for moto's, which knows no pages; ids and pages exclude each other."""
+    from moto.core.responses import ActionResult
+    from moto.ec2.exceptions import EC2ClientError
 
-
-def _item(record: SnapshotRecord) -> str:
-    fields = {
-        "snapshotId": record.id,
-        "volumeId": record.volume_id,
-        "status": record.state,
-        "startTime": record.started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "progress": "100%" if record.state == "completed" else "0%",
-        "ownerId": record.owner,
-        "description": record.description,
-        "volumeSize": record.size,
-        "encrypted": "false",
-    }
-    xml = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in fields.items())
-    tags = "".join(
-        f"<item><key>{escape(key)}</key><value>{escape(value)}</value></item>"
-        for key, value in record.tags.items()
-    )
-    # EC2 leaves the element out where there are no tags: boto3's dictionary then has no "Tags".
-    return f"{xml}<tagSet>{tags}</tagSet>" if tags else xml
+    ids = response._get_param("VolumeIds", [])
+    if ids and response._get_param("MaxResults", 0):
+        message = "The parameter MaxResults cannot be used with the parameter VolumeIds."
+        raise EC2ClientError("InvalidParameterCombination", message)
+    size, after = _page_size(response), from_token(response._get_param("NextToken", ""), "vol-")
+    filters = response._filters_from_querystring()
+    found = sorted(response.ec2_backend.describe_volumes(ids, filters), key=lambda v: v.id)
+    left = [volume for volume in found if volume.id > after]
+    token = {"NextToken": to_token(left[size - 1].id)} if len(left) > size else {}
+    return ActionResult({"Volumes": left[:size], **token})

@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from tests.emulators import resource_manager
 from tests.emulators.gce_discovery import (
     LINK,
     Method,
@@ -57,7 +58,9 @@ COPIED = ("name", "description", "snapshotType", "chainName")
 # labels, where the request has any.
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "disks.aggregatedList": ("compute.disks.list",),
+    "disks.delete": ("compute.disks.delete",),
     "disks.get": ("compute.disks.get",),
+    "disks.insert": ("compute.disks.create", "compute.disks.setLabels"),
     "disks.list": ("compute.disks.list",),
     "disks.testIamPermissions": (),
     "globalOperations.get": ("compute.globalOperations.get",),
@@ -117,7 +120,8 @@ class Fault:
 
     With `reason` Google refuses, and `info` is the reason that a modern error bears besides. With
     `operation_error` the request is accepted, its operation ends with that error and changes
-    nothing; `at_once` it has ended when the request is answered. `warning` is a code that the page
+    nothing, not before the time `late` is over; `at_once` it has ended when the request is
+    answered. `warning` is a code that the page
     bears. `timeout_before` closes the connection without answer or effect, `timeout_after` when the
     call has taken effect; either waits `hang` seconds first, and `hang` alone is a
     `timeout_before`. `html` answers a proxy's page, or the text given. `delay` is how many seconds
@@ -133,6 +137,7 @@ class Fault:
     when: Callable[[Call], bool] = lambda call: True
     project: str | None = None
     operation_error: str | None = None
+    late: timedelta = timedelta(0)
     at_once: bool = False
     warning: str | None = None
     timeout_before: bool = False
@@ -159,7 +164,10 @@ class Answer(NamedTuple):
 
 @dataclass(eq=False)
 class _Operation:
-    """An operation: one step to run and one more to end, taken by polls and by the clock."""
+    """An operation: one step to run and one more to end, taken by polls and by the clock.
+
+    One that `lasts` is under way until its snapshot is done. One that fails does so after `late`.
+    """
 
     resource: Resource
     snapshot: str
@@ -167,7 +175,13 @@ class _Operation:
     end: Callable[[], object]
     error: str | None
     message: str
+    late: timedelta
+    lasts: bool
     steps: int = 0
+
+    @property
+    def project(self) -> str:
+        return str(self.resource["selfLink"]).removeprefix(LINK).split("/")[1]
 
 
 class _Shelf:
@@ -198,10 +212,15 @@ class GCE:
 
     To be set at any time: `projects` and `scopes`, those that exist beside those of added disks;
     `page_size`, than which no page is longer; `clock`, the time of new snapshots; `step`, the time
-    in which an operation takes one of its two steps, as it does with every poll; `lag`, how many
+    in which an operation takes one of its two steps, as it does with every poll, but for an
+    insert's, which ends with its snapshot; `in_flight`, of operations in a project; `lag`, how many
     listings miss a snapshot made from now on; `quota`, of snapshots in a project; `hourly`, of
     snapshots of one disk; `denied`, permissions that are missing, such as
-    `compute.snapshots.create` or, in one project only, `other:compute.snapshots.create`; `in_use`,
+    `compute.snapshots.create` or, in one project only, `other:compute.snapshots.create`;
+    `conditions`, which hold a permission to snapshots with a tag, by its key and value;
+    `tag_values`, the keys of the tags that exist by their values; `tags`, those of snapshots by
+    their numeric ids; `slow_bindings`, whether a binding takes an operation; `disabled`, APIs;
+    `in_use`,
     names of snapshots that cannot be deleted; `fail_guest_flush`, names of disks; `locations`,
     where an organization allows snapshots to be; `unreachable`, projects, zones, regions and
     storage locations that listings miss. `calls`, `faults`, `used_permissions` and `violations` may
@@ -216,10 +235,16 @@ class GCE:
         self.page_size = page_size
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.step = timedelta(seconds=5)
+        self.in_flight: float = 500  # "Compute Engine concurrent operation quotas", global
         self.lag: float = 0
         self.quota: float = ALWAYS
         self.hourly: float = 6  # "Create archive and standard disk snapshots", in 60 minutes
         self.denied: set[str] = set()
+        self.conditions: dict[str, tuple[str, str]] = {}
+        self.tag_values: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.slow_bindings = False
+        self.disabled: set[str] = set()
         self.used_permissions: set[str] = set()
         self.in_use: set[str] = set()
         self.fail_guest_flush: set[str] = set()
@@ -232,6 +257,7 @@ class GCE:
         self._shelves: dict[str, _Shelf] = {}
         self._operations: dict[str, _Operation] = {}
         self._running: list[_Operation] = []
+        self._uploading: list[_Operation] = []
         self._answered: dict[tuple[str, ...], _Operation] = {}
         self._taken: dict[str, list[datetime]] = {}
         self._hidden: dict[str, float] = {}
@@ -258,6 +284,7 @@ class GCE:
     def environment(self) -> dict[str, str]:
         """Tell a process, by its environment, to take this for Google, as Terraform is told."""
         names = {"GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{self.url}/compute/v1/"}
+        names |= {"GOOGLE_RESOURCE_MANAGER_V3_CUSTOM_ENDPOINT": f"{self.url}/v3/"}
         names |= {"GCLOUD_PROJECT": self.project, "NO_GCE_CHECK": "true"}
         return names | {"NO_PROXY": "127.0.0.1"}
 
@@ -319,7 +346,7 @@ class GCE:
         """Add a snapshot of any date, and return its name.
 
         `disk` is a full or partial URL, such as `zones/Z/disks/N`; the disk may be another
-        project's, be gone, or have had another id.
+        project's, be gone, or have had another id; with the id "" the snapshot tells none.
         """
         with self._lock:
             path, number = disk_path(project, disk), next(self._ids)
@@ -328,10 +355,20 @@ class GCE:
             source = source | {"id": disk_id or source["id"]}
             made = self._snapshot(project, name or f"snapshot-{number}", source, started)
             made |= {"description": description} if description else {}
+            if disk_id == "":
+                del made["sourceDiskId"]
             made |= {"storageLocations": list(storage_locations)} if storage_locations else {}
             self.projects.add(project)
             self._shelf(project).put(label(_turn(made, status), labels))
         return str(made["name"])
+
+    def age(self, time: timedelta) -> None:
+        """Make every snapshot older."""
+        with self._lock:
+            for shelf in self._shelves.values():
+                for snapshot in shelf.items.values():
+                    started = datetime.fromisoformat(snapshot["creationTimestamp"])
+                    snapshot["creationTimestamp"] = stamp(started - time)
 
     def complete(self, name: str | None = None) -> None:
         """Let one snapshot become READY, or all of them, and the operations on them end."""
@@ -340,17 +377,29 @@ class GCE:
             for operation in list(self._running):
                 if name in (operation.snapshot, None):
                     self._reach(operation, 2)
+            for operation in list(self._uploading):
+                if name in (operation.snapshot, None):
+                    self._finish(operation)
             for shelf in self._shelves.values():
                 for snapshot in shelf.items.values():
                     waits = snapshot["status"] in ("CREATING", "UPLOADING")
                     if waits and name in (snapshot["name"], None):
                         _turn(snapshot, "READY")
 
-    def fail(self, name: str) -> None:
-        """Let a snapshot end as FAILED."""
+    def fail(self, name: str, code: str = "INTERNAL_ERROR") -> None:
+        """Let a snapshot end as FAILED, and its operation with this error."""
         with self._lock:
             items = [shelf.items for shelf in self._shelves.values()]
             _turn(next(shelf[name] for shelf in items if name in shelf), "FAILED")
+            for operation in [*self._running, *self._uploading]:
+                if operation.snapshot == name and operation.lasts:
+                    operation.error = code
+                    self._finish(operation)
+
+    def delete_snapshot(self, project: str, name: str) -> None:
+        """Let a snapshot be deleted by somebody, which has not ended."""
+        with self._lock:
+            _turn(self._shelf(project).items[name], "DELETING")
 
     def reveal(self) -> None:
         """List from now on what `lag` still hides."""
@@ -376,6 +425,8 @@ class GCE:
         """Answer a request, or do what a fault wants instead: what a connection calls."""
         if self._stopping.is_set():
             return Answer()
+        if (path := urlsplit(url).path).startswith("/v3/"):
+            return self._resource_manager(verb, path, sent)
         try:
             method, call = _read(verb, url, sent)
         except Violation as violation:
@@ -393,6 +444,19 @@ class GCE:
             page = PAGE if fault.html is True else fault.html
             return Answer(fault.status or 503, page, "text/html; charset=UTF-8")
         return self._answer(method, call, fault)
+
+    def _resource_manager(self, verb: str, path: str, sent: bytes) -> Answer:
+        """Answer as Resource Manager; faults meet it too, by the last part of the path."""
+        name = re.split(r"[/:]", path)[-1]
+        call = Call(f"resourcemanager.{name}", path.removeprefix("/v3/"), {"project": ""}, {})
+        with self._lock:
+            self.calls.append(call)
+            fault = next((f for f in self.faults if f.strikes(call)), Fault(call.method))
+            if fault.html:
+                page = PAGE if fault.html is True else fault.html
+                return Answer(fault.status or 503, page, "text/html; charset=UTF-8")
+            status, body = resource_manager.answer(self, verb, path, sent)
+        return Answer(status, json.dumps(body))
 
     def _answer(self, method: Method, call: Call, fault: Fault) -> Answer:
         try:
@@ -416,16 +480,45 @@ class GCE:
         if call.project not in self.projects:
             raise not_found(f"projects/{call.project}")
         for permission in PERMISSIONS[call.method][:1]:
-            self._authorize(permission, call.project, call.path)
+            self._authorize(permission, call.project, call.path, self._named(call))
+        if call.method in BEGINNING and self._under_way(call.project) >= self.in_flight:
+            info = "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"
+            raise Refusal("rateLimitExceeded", "Rate Limit Exceeded", 403, info)
         return HANDLERS[call.method](self, call, fault)
 
-    def _authorize(self, permission: str, project: str, resource: str) -> None:
+    def _authorize(
+        self, permission: str, project: str, resource: str, snapshot: Resource | None = None
+    ) -> None:
         self.used_permissions.add(permission)
-        if not self._allowed(permission, project):
+        if not self.holds(permission, project, snapshot):
             raise Refusal("forbidden", f"Required '{permission}' permission for '{resource}'")
 
-    def _allowed(self, permission: str, project: str) -> bool:
-        return not self.denied & {permission, f"{project}:{permission}"}
+    def _named(self, call: Call) -> Resource | None:
+        """Find the snapshot that a request is about, if there is one."""
+        name = call.params.get("snapshot") or call.params.get("resource") or ""
+        return self._shelf(call.project).items.get(name) if "snapshots." in call.method else None
+
+    def holds(self, permission: str, project: str, snapshot: Resource | None = None) -> bool:
+        """Tell whether we hold a permission: on a snapshot, or on all of a project.
+
+        What is granted under a condition on a tag is not held where there is no such tag, and so
+        not on a snapshot that is gone (IAM, "Tags and conditional access").
+        """
+        granted = not self.denied & {permission, f"{project}:{permission}"}
+        if not granted or permission not in self.conditions:
+            return granted
+        key, value = self.conditions[permission]
+        return snapshot is not None and self.tags.get(snapshot["id"], {}).get(key) == value
+
+    def allows(self, permission: str, project: str = "") -> bool:
+        """Tell whether we hold a permission, and note that it was used."""
+        self.used_permissions.add(permission)
+        return self.holds(permission, project)
+
+    def by_number(self, project: str, number: str) -> Resource | None:
+        """Find a snapshot by its numeric id."""
+        items = self._shelf(project).items.values()
+        return next((snapshot for snapshot in items if snapshot["id"] == number), None)
 
     # Snapshots.
 
@@ -462,12 +555,14 @@ class GCE:
 
     def _insert_snapshot(self, call: Call, fault: Fault) -> Resource:
         body = call.body
-        emulated = (*COPIED, "sourceDisk", "labels", "storageLocations", "guestFlush")
+        emulated = (*COPIED, "sourceDisk", "labels", "storageLocations", "guestFlush", "params")
         unknown(body, emulated, call.method)
         path = disk_path(call.project, body.get("sourceDisk", ""))
         self._authorize("compute.disks.createSnapshot", path.split("/")[1], path)
         if body.get("labels"):
             self._authorize("compute.snapshots.setLabels", call.project, call.path)
+        if body.get("params", {}).get("resourceManagerTags"):
+            self._authorize("compute.snapshots.createTagBinding", call.project, call.path)
         if earlier := self._earlier(call):
             return earlier
         disk = self._source(call, path)
@@ -478,6 +573,7 @@ class GCE:
         trouble = fault if fault.operation_error else self._trouble(call, disk)
         if trouble.operation_error is None:
             self._shelf(call.project).put(label(made, body.get("labels", {})))
+            self.tags[made["id"]] = dict(_tags(call))
             self._taken.setdefault(disk["id"], []).append(self._now)
             self._hidden |= {made["id"]: self.lag + 1} if self.lag else {}
         return self._operate(call, disk, trouble, made["name"], lambda: _upload(made))
@@ -512,13 +608,23 @@ class GCE:
         elif call.body.get("guestFlush") and disk["name"] in self.fail_guest_flush:
             # Google documents that no snapshot is made, but no code: nothing may depend on it.
             error = "GUEST_FLUSH_FAILED"
+        elif self._unusable(_tags(call)):
+            error = "PERMISSION_DENIED"
         words = {
             "RESOURCE_OPERATION_RATE_EXCEEDED": f"Operation rate exceeded for resource '{path}'."
             " Too frequent operations from the source resource.",
             "QUOTA_EXCEEDED": f"Quota 'SNAPSHOTS' exceeded.  Limit: {self.quota:.1f} globally.",
+            # As the tests of Terraform's provider met it (magic-modules, pull request 17165).
+            "PERMISSION_DENIED": "Permission resourcemanager.tagValueBindings.create denied on "
+            f"resource {next(iter(_tags(call).values()), '')} (or it might not exist).",
         }
         message = words.get(error or "", f"Failed for '{path}'.")
         return Fault(call.method, message=message, operation_error=error)
+
+    def _unusable(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether a tag does not exist, or may not be bound: an operation finds that out."""
+        known = all(self.tag_values.get(value) == key for key, value in tags.items())
+        return bool(tags) and not (known and self.allows("resourcemanager.tagValueBindings.create"))
 
     def _delete_snapshot(self, call: Call, fault: Fault) -> Resource:
         if earlier := self._earlier(call):
@@ -564,6 +670,24 @@ class GCE:
 
     # Disks and projects.
 
+    def _insert_disk(self, call: Call, fault: Fault) -> Resource:
+        name, labels = call.body["name"], call.body.get("labels", {})
+        check_labels(labels)
+        path = f"{call.path}/{name}"
+        if path in self._disks:
+            raise Refusal("alreadyExists", f"The resource '{path}' already exists")
+        size = int(call.body.get("sizeGb", 10))
+        self.add_disk(call.project, call.params["zone"], name, size_gb=size, labels=labels)
+        return self._operate(call, self._disks[path], fault, name, lambda: None)
+
+    def _delete_disk(self, call: Call, fault: Fault) -> Resource:
+        if call.path not in self._disks:
+            raise not_found(call.path)
+        disk = self._disks[call.path]
+        return self._operate(
+            call, disk, fault, disk["name"], lambda: self._disks.pop(call.path, None)
+        )
+
     def _get_disk(self, call: Call, fault: Fault) -> Resource:
         home, _, wanted = call.path.rpartition("/")
         same = (d for p, d in self._disks.items() if p.startswith(home) and d["id"] == wanted)
@@ -604,12 +728,13 @@ class GCE:
 
     def _test_permissions(self, call: Call, fault: Fault) -> Resource:
         path = call.path.removesuffix("/testIamPermissions")
+        found = None
         if call.method == "snapshots.testIamPermissions":
-            self._find(call, "resource")
+            found = self._find(call, "resource")
         elif path not in self._disks:
             raise not_found(path)
         asked = call.body.get("permissions", [])
-        held = [permission for permission in asked if self._allowed(permission, call.project)]
+        held = [permission for permission in asked if self.holds(permission, call.project, found)]
         return {"permissions": held} if held else {}
 
     def _page(
@@ -649,7 +774,8 @@ class GCE:
     ) -> Resource:
         """Begin an operation, and tell how it stands."""
         number, given = next(self._ids), call.params.get("requestId")
-        path = f"projects/{call.project}/global/operations/operation-{number}"
+        where = f"zones/{call.params['zone']}" if "zone" in call.params else "global"
+        path = f"projects/{call.project}/{where}/operations/operation-{number}"
         resource: Resource = {
             "kind": "compute#operation",
             "id": number,
@@ -661,10 +787,12 @@ class GCE:
             "selfLink": LINK + path,
             "targetLink": target["selfLink"],
             "targetId": target["id"],
+            **({"zone": f"{LINK}projects/{call.project}/{where}"} if where != "global" else {}),
             "user": "tests@example.com",
         }
         error, message = trouble.operation_error, trouble.message
-        operation = _Operation(resource, name, self._now, end, error, message)
+        lasts = error is None and call.method == "snapshots.insert"
+        operation = _Operation(resource, name, self._now, end, error, message, trouble.late, lasts)
         self._operations[path] = operation
         self._running.append(operation)
         if given:
@@ -673,6 +801,10 @@ class GCE:
         if trouble.at_once:
             self._reach(operation, 2)
         return resource
+
+    def _under_way(self, project: str) -> int:
+        """Count the operations of a project that have not ended."""
+        return sum(op.project == project for op in itertools.chain(self._running, self._uploading))
 
     def _tick(self) -> None:
         """Look at the clock, and let operations run as far as it says."""
@@ -686,33 +818,57 @@ class GCE:
 
     def _reach(self, operation: _Operation, steps: int) -> None:
         """Bring an operation that far: running after one step, done after two."""
-        resource, now = operation.resource, stamp(self._now)
+        resource = operation.resource
         operation.steps = max(operation.steps, steps)
         if operation.steps >= 1 and resource["status"] == "PENDING":
-            resource |= {"status": "RUNNING", "startTime": now}
-        if operation.steps >= 2:
+            resource |= {"status": "RUNNING", "startTime": stamp(self._now)}
+        if operation.steps < 2 or self._now - operation.began < operation.late:
+            return
+        if not operation.error:
+            operation.end()
+        if operation.lasts:
             self._running.remove(operation)
-            resource |= {"status": "DONE", "endTime": now, "progress": 100}
-            if operation.error:
-                resource |= failure(operation.error, operation.message)
-            else:
-                operation.end()
+            self._uploading.append(operation)
+        else:
+            self._finish(operation)
+
+    def _finish(self, operation: _Operation) -> None:
+        """End an operation, with its error if it has one."""
+        for under_way in (self._running, self._uploading):
+            if operation in under_way:
+                under_way.remove(operation)
+        resource = operation.resource
+        resource |= {"status": "DONE", "endTime": stamp(self._now), "progress": 100}
+        if operation.error:
+            resource |= failure(operation.error, operation.message)
 
     def _poll(self, call: Call, fault: Fault) -> Resource:
         """Answer an operation, which a poll brings one step on, and a wait to its end."""
         path = call.path.removesuffix("/wait")
         if path not in self._operations:
             raise not_found(path)
-        operation = self._operations[path]
+        operation, waits = self._operations[path], call.method.endswith("wait")
         if operation in self._running:
-            self._reach(operation, 2 if call.method.endswith("wait") else operation.steps + 1)
+            self._reach(operation, 2 if waits else operation.steps + 1)
+        if waits and operation.lasts:
+            self.complete(operation.snapshot)
         return operation.resource
 
 
+#: What begins an operation.
+BEGINNING = (
+    "disks.delete",
+    "disks.insert",
+    "snapshots.insert",
+    "snapshots.delete",
+    "snapshots.setLabels",
+)
 Handler = Callable[[GCE, Call, Fault], Resource]
 HANDLERS: Mapping[str, Handler] = {
     "disks.aggregatedList": GCE._aggregate_disks,
+    "disks.delete": GCE._delete_disk,
     "disks.get": GCE._get_disk,
+    "disks.insert": GCE._insert_disk,
     "disks.list": GCE._list_disks,
     "disks.testIamPermissions": GCE._test_permissions,
     "globalOperations.get": GCE._poll,
@@ -761,6 +917,12 @@ def _token(call: Call) -> str:
         raise Refusal("invalid", f"{what} The token is invalid.") from None
 
 
+def _tags(call: Call) -> Mapping[str, str]:
+    """Give the tags that an insert binds."""
+    tags: Mapping[str, str] = call.body.get("params", {}).get("resourceManagerTags", {})
+    return tags
+
+
 def _scope(disk: Resource) -> str:
     """Name a disk's zone or region, such as `zones/europe-west1-b`."""
     return "/".join(disk["selfLink"].split("/")[-4:-2])
@@ -784,7 +946,7 @@ def _record(snapshot: Resource) -> SnapshotRecord:
         id=snapshot["id"],
         name=snapshot["name"],
         disk=snapshot["sourceDisk"].removeprefix(LINK),
-        disk_id=snapshot["sourceDiskId"],
+        disk_id=snapshot.get("sourceDiskId", ""),
         status=snapshot["status"],
         started=datetime.fromisoformat(snapshot["creationTimestamp"]).astimezone(UTC),
         labels=dict(snapshot.get("labels", {})),

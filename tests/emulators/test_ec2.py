@@ -139,6 +139,17 @@ class TestCreateSnapshot:
         ec2.complete()
         client.create_snapshot(VolumeId=volume)
 
+    def test_failed_ones_hold_a_place_too(self, ec2: EC2, client: EC2Client, volume: str) -> None:
+        """Until they are deleted: one is enough on st1 and sc1 (AWS re:Post)."""
+        ages = [NOON - timedelta(hours=n) for n in range(1, 6)]
+        failed = [ec2.add_snapshot(REGION, volume, started=t, state="error") for t in ages]
+        assert code(client.create_snapshot, VolumeId=volume) == "ConcurrentSnapshotLimitExceeded"
+        client.delete_snapshot(SnapshotId=failed[0])
+        client.create_snapshot(VolumeId=volume)
+        cold = ec2.add_volume(REGION, volume_type="sc1", size=500)
+        ec2.add_snapshot(REGION, cold, started=ages[0], state="error")
+        assert code(client.create_snapshot, VolumeId=cold) == "ConcurrentSnapshotLimitExceeded"
+
     def test_limits_what_is_pending_in_a_region(
         self, ec2: EC2, client: EC2Client, volume: str
     ) -> None:
@@ -213,6 +224,45 @@ class TestDescribeSnapshots:
         )
         ec2.add_snapshot(REGION, "vol-2", started=NOON, snapshot_id="snap-2")
         assert listed(client, **chosen) == ["snap-1"]
+
+    @pytest.mark.parametrize(
+        ("pattern", "values"),
+        [
+            ("a*c", {"a*c", "abc", "abbc", "a\\c"}),
+            ("a?c", {"a*c", "abc", "a\\c"}),
+            (r"a\*c", {"a*c"}),
+            (r"a\?c", set()),
+            ("a\\c", set()),
+            (r"a\\c", {"a\\c"}),
+            ("A*", set()),
+            ("a[bx]c", set()),
+        ],
+    )
+    def test_filter_values_are_patterns(
+        self, ec2: EC2, client: EC2Client, pattern: str, values: set[str]
+    ) -> None:
+        """`*` and `?` are wild unless a backslash stands before them; case counts."""
+        for value in ("a*c", "abc", "abbc", "a\\c"):
+            ec2.add_snapshot(REGION, "vol-1", started=NOON, tags={"k": value})
+        found = client.describe_snapshots(Filters=[{"Name": "tag:k", "Values": [pattern]}])
+        assert values == {s["Tags"][0]["Value"] for s in found["Snapshots"]}
+
+    def test_tells_tiers_messages_and_copies(self, ec2: EC2, client: EC2Client) -> None:
+        """Only where there is something to tell, but for the tier."""
+        ec2.add_snapshot(REGION, "vol-1", started=NOON, snapshot_id="snap-1")
+        ec2.add_snapshot(REGION, "vol-1", started=NOON, snapshot_id="snap-2",
+                         transfer_type="standard")  # fmt: skip
+        ec2.add_snapshot(REGION, "vol-1", started=NOON, snapshot_id="snap-3", state="error",
+                         message="Given key ID is not accessible")  # fmt: skip
+        client.modify_snapshot_tier(SnapshotId="snap-1", StorageTier="archive")
+        one, two, three = client.describe_snapshots()["Snapshots"]
+        assert (one["StorageTier"], one["State"]) == ("archive", "completed")
+        assert (two["StorageTier"], two["TransferType"]) == ("standard", "standard")
+        assert three["StateMessage"] == "Given key ID is not accessible"
+        assert not {"TransferType", "StateMessage", "RestoreExpiryTime"} & one.keys()
+        client.restore_snapshot_tier(SnapshotId="snap-1", TemporaryRestoreDays=3)
+        again = client.describe_snapshots(SnapshotIds=["snap-1"])["Snapshots"][0]
+        assert "RestoreExpiryTime" in again
 
     def test_leaves_tags_out_where_there_are_none(self, ec2: EC2, client: EC2Client) -> None:
         """A snapshot without tags has no `Tags`, and keeps its volume's id when that is gone."""
@@ -310,7 +360,7 @@ class TestDeleteSnapshot:
         assert code(client.delete_snapshot, SnapshotId="snap-1") == "InvalidSnapshot.NotFound"
 
     @pytest.mark.parametrize(
-        ("reason", "refusal"), [("in_use", "InvalidSnapshot.InUse"), ("locked", "SnapshotLocked")]
+        ("reason", "refusal"), [("in_use", "InvalidSnapshot.InUse"), ("locked", "NamedByNoSource")]
     )
     def test_refuses_what_is_held(
         self, ec2: EC2, client: EC2Client, volume: str, reason: str, refusal: str
@@ -418,6 +468,97 @@ class TestFaults:
         assert "Snapshots" not in client.describe_snapshots()
         assert "SnapshotId" not in client.create_snapshot(VolumeId=volume)
         assert client.describe_snapshots()["Snapshots"] == []
+
+
+class TestCopySnapshot:
+    def test_makes_one_whose_volume_means_nothing(
+        self, ec2: EC2, client: EC2Client, volume: str
+    ) -> None:
+        """And without the source's tags; it begins now."""
+        source = ec2.add_snapshot(REGION, volume, started=NOON - timedelta(days=9), tags=OURS)
+        params: Any = {"SourceRegion": REGION, "SourceSnapshotId": source}
+        made = ec2.client("us-east-1").copy_snapshot(**params)["SnapshotId"]
+        (record,) = ec2.snapshots("us-east-1")
+        assert (record.id, record.volume_id) == (made, "vol-ffffffff")
+        assert (record.started, record.tags, record.transfer_type) == (NOON, {}, "standard")
+        assert record.state == "pending"
+
+    def test_copies_what_is_completed(self, ec2: EC2, client: EC2Client, volume: str) -> None:
+        """And nothing else."""
+        source = client.create_snapshot(VolumeId=volume)["SnapshotId"]
+        params = {"SourceRegion": REGION, "SourceSnapshotId": source}
+        assert code(client.copy_snapshot, **params) == "IncorrectState"
+
+
+class TestRecycleBin:
+    @pytest.fixture
+    def deleted(self, ec2: EC2, client: EC2Client, volume: str) -> str:
+        ec2.bin_rule = ("created-by", "k8s-snapshots")
+        made = ec2.add_snapshot(REGION, volume, started=NOON, tags=OURS)
+        client.delete_snapshot(SnapshotId=made)
+        return made
+
+    def test_keeps_what_its_rule_names(self, ec2: EC2, client: EC2Client, deleted: str) -> None:
+        """Out of sight of DescribeSnapshots; another tag's are gone for good."""
+        gone = ec2.add_snapshot(REGION, "vol-1", started=NOON, tags={"created-by": "others"})
+        client.delete_snapshot(SnapshotId=gone)
+        assert listed(client) == []
+        inside = client.list_snapshots_in_recycle_bin()["Snapshots"]
+        assert [deleted] == [s["SnapshotId"] for s in inside]
+        assert code(client.delete_snapshot, SnapshotId=deleted) == "InvalidSnapshot.NotFound"
+
+    def test_gives_back_with_tags(self, ec2: EC2, client: EC2Client, deleted: str) -> None:
+        """Those that it had, and those set while it was in the bin."""
+        client.create_tags(Resources=[deleted], Tags=[{"Key": "k", "Value": "v"}])
+        assert client.restore_snapshot_from_recycle_bin(SnapshotId=deleted)["State"] == "recovering"
+        (record,) = ec2.snapshots(REGION)
+        assert (record.state, record.tags) == ("recovering", OURS | {"k": "v"})
+        ec2.recovered()
+        assert [r.state for r in ec2.snapshots(REGION)] == ["completed"]
+        assert client.list_snapshots_in_recycle_bin()["Snapshots"] == []
+
+    def test_gives_back_what_is_there(self, client: EC2Client, deleted: str) -> None:
+        refusal = code(client.restore_snapshot_from_recycle_bin, SnapshotId="snap-0")
+        assert refusal == "InvalidSnapshot.NotFound"
+
+
+class TestDescribeVolumes:
+    def test_filters_by_id_without_missing_any(self, ec2: EC2, client: EC2Client) -> None:
+        """A filter passes over what is not there; ids by name are an error."""
+        here = ec2.add_volume(REGION, volume_id="vol-0000000000000000a")
+        asked = [here, "vol-0000000000000000b"]
+        found = client.describe_volumes(Filters=[{"Name": "volume-id", "Values": asked}])
+        assert [here] == [v["VolumeId"] for v in found["Volumes"]]
+        assert code(client.describe_volumes, VolumeIds=asked) == "InvalidVolume.NotFound"
+
+    def test_pages(self, ec2: EC2, client: EC2Client) -> None:
+        made = {ec2.add_volume(REGION) for _ in range(12)}
+        pages = list(client.get_paginator("describe_volumes").paginate(
+            PaginationConfig={"PageSize": 5}))  # fmt: skip
+        assert [5, 5, 2] == [len(page["Volumes"]) for page in pages]
+        assert made == {v["VolumeId"] for page in pages for v in page["Volumes"]}
+        refusal = code(client.describe_volumes, VolumeIds=[min(made)], MaxResults=5)
+        assert refusal == "InvalidParameterCombination"
+
+
+def test_an_archived_snapshot_makes_no_volume(ec2: EC2, client: EC2Client, volume: str) -> None:
+    """Until it is restored to the standard tier, for a time or for good."""
+    made = ec2.add_snapshot(REGION, volume, started=NOON)
+    ec2.archive(made)
+    asked: Any = {"SnapshotId": made, "AvailabilityZone": f"{REGION}a"}
+    assert code(client.create_volume, **asked) == "IncorrectState"
+    client.restore_snapshot_tier(SnapshotId=made, TemporaryRestoreDays=1)
+    client.create_volume(**asked)
+
+
+def test_a_locked_snapshot_stays(ec2: EC2, client: EC2Client, volume: str) -> None:
+    """Until it is unlocked."""
+    made = ec2.add_snapshot(REGION, volume, started=NOON)
+    client.lock_snapshot(SnapshotId=made, LockMode="governance", LockDuration=1)
+    assert [made] == [s["SnapshotId"] for s in client.describe_locked_snapshots()["Snapshots"]]
+    assert code(client.delete_snapshot, SnapshotId=made) == "NamedByNoSource"
+    client.unlock_snapshot(SnapshotId=made)
+    client.delete_snapshot(SnapshotId=made)
 
 
 def test_throttles(ec2: EC2, client: EC2Client) -> None:

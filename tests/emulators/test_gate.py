@@ -55,7 +55,7 @@ def test_actions_match_as_in_iam(action: str, asked: str, allowed: bool) -> None
     assert allowed == policy(statement(Action=action)).allows(asked, ONE, {})
 
 
-KEY = "aws:ResourceTag/created-by"
+KEY, KEYS, TEAM = "aws:ResourceTag/created-by", "aws:TagKeys", "aws:PrincipalTag/t"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,25 @@ KEY = "aws:ResourceTag/created-by"
         ({"StringLike": {KEY: "u*"}}, {KEY: "us"}, True),
         ({"Bool": {"aws:SecureTransport": "true"}}, {"aws:SecureTransport": "true"}, True),
         ({"Bool": {"aws:SecureTransport": True}}, {"aws:SecureTransport": "false"}, False),
+        ({"StringEqualsIfExists": {KEY: "us"}}, {KEY: "us"}, True),
+        ({"StringEqualsIfExists": {KEY: "us"}}, {KEY: "them"}, False),
+        ({"StringEqualsIfExists": {KEY: "us"}}, {}, True),
+        ({"StringNotEquals": {KEY: "us"}}, {KEY: "us"}, False),
+        ({"StringNotEquals": {KEY: "us"}}, {KEY: "them"}, True),
+        ({"StringNotEquals": {KEY: "us"}}, {}, True),
+        ({"Null": {KEY: "true"}}, {}, True),
+        ({"Null": {KEY: "true"}}, {KEY: ""}, False),
+        ({"Null": {KEY: False}}, {KEY: ""}, True),
+        ({"Null": {KEY: "false"}}, {}, False),
+        ({"StringEquals": {KEY: "${aws:PrincipalTag/t}"}}, {KEY: "a", TEAM: "a"}, True),
+        ({"StringEquals": {KEY: "${aws:PrincipalTag/t}"}}, {KEY: "a", TEAM: "b"}, False),
+        ({"StringEquals": {KEY: "${aws:PrincipalTag/t}"}}, {KEY: "${aws:PrincipalTag/t}"}, False),
+        ({"StringEquals": {KEY: "${aws:PrincipalTag/t}"}}, {KEY: ""}, False),
+        ({"ForAllValues:StringLike": {"aws:TagKeys": ["a", "b/*"]}}, {KEYS: ("a", "b/c")}, True),
+        ({"ForAllValues:StringLike": {"aws:TagKeys": ["a", "b/*"]}}, {KEYS: ("a", "c")}, False),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}, {}, True),
+        ({"ForAllValues:StringNotEquals": {"aws:TagKeys": "a"}}, {KEYS: ("b", "c")}, True),
+        ({"ForAllValues:StringNotEquals": {"aws:TagKeys": "a"}}, {KEYS: ("b", "a")}, False),
         (
             {"StringEquals": {KEY: "us", "aws:RequestedRegion": "r"}},
             {KEY: "us", "aws:RequestedRegion": "other"},
@@ -76,8 +95,8 @@ KEY = "aws:ResourceTag/created-by"
         ),
     ],
 )
-def test_conditions_are_evaluated(condition: Any, context: dict[str, str], allowed: bool) -> None:
-    """All must be met; of several values one; a key that is not there is not met."""
+def test_conditions_are_evaluated(condition: Any, context: Any, allowed: bool) -> None:
+    """All must be met; of several values one; a key that is not there is not met, mostly."""
     found = policy(statement(condition=condition))
     assert allowed == found.allows("ec2:DeleteSnapshot", ONE, context)
 
@@ -89,10 +108,12 @@ def test_conditions_are_evaluated(condition: Any, context: dict[str, str], allow
         statement(NotResource="*"),
         statement(Principal="*"),
         {k: v for k, v in statement().items() if k != "Sid"},
-        statement(condition={"StringNotEquals": {KEY: "x"}}),
-        statement(condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["x"]}}),
-        statement(condition={"StringEqualsIfExists": {KEY: "x"}}),
-        statement(condition={"StringEquals": {"aws:PrincipalTag/x": "x"}}),
+        statement(condition={"StringNotLike": {KEY: "x"}}),
+        statement(condition={"ForAnyValue:StringEquals": {"aws:TagKeys": ["x"]}}),
+        statement(condition={"StringLikeIfExists": {KEY: "x"}}),
+        statement(condition={"StringEquals": {"aws:TagKeys": "x"}}),
+        statement(condition={"StringEquals": {"aws:PrincipalArn": "x"}}),
+        statement(condition={"StringEquals": {KEY: "${aws:username}"}}),
         statement("Perhaps"),
     ],
 )
@@ -106,6 +127,13 @@ def test_a_policy_of_another_version_is_an_error() -> None:
     """Its variables and wildcards would mean something else."""
     with pytest.raises(UnknownConstruct):
         Policy.of({"Version": "2008-10-17", "Statement": []})
+
+
+def test_statements_of_aws_need_no_sid() -> None:
+    """Its managed policies have some without; ours must name each."""
+    entry = {k: v for k, v in statement().items() if k != "Sid"}
+    document = {"Version": "2012-10-17", "Statement": [entry]}
+    assert Policy.of(document, sids=False).allows("ec2:DeleteSnapshot", ONE, {})
 
 
 def test_takes_one_action_away() -> None:
@@ -177,6 +205,28 @@ def test_deleting_asks_for_the_tags_that_the_snapshot_bears(cloud: GatedEC2) -> 
     assert {"ec2:DeleteSnapshot"} == refused(
         cloud, lambda: client.delete_snapshot(SnapshotId=theirs)
     )
+
+
+def test_making_a_volume_asks_for_the_snapshot_too(cloud: GatedEC2) -> None:
+    """By the tags that the snapshot has, since 2025 (aws-ebs-csi-driver, issue 2190)."""
+    client = ec2(cloud)
+    volume = client.create_volume(AvailabilityZone="eu-west-1a", Size=1)["VolumeId"]
+    source = client.create_snapshot(VolumeId=volume)["SnapshotId"]
+    make = statement(Action="ec2:CreateVolume", Resource="arn:aws:ec2:*:*:volume/*")
+    cloud.policy = policy(make)
+
+    def create() -> Any:
+        return client.create_volume(AvailabilityZone="eu-west-1a", SnapshotId=source)
+
+    assert {"ec2:CreateVolume"} == refused(cloud, create)
+    wanted = {"StringEquals": {"ec2:ResourceTag/k": "v"}}
+    use = statement(Action="ec2:CreateVolume", Resource=SNAPSHOTS, condition=wanted)
+    cloud.policy = policy(make, use)
+    assert {"ec2:CreateVolume"} == refused(cloud, create)
+    cloud.policy = None
+    client.create_tags(Resources=[source], Tags=[{"Key": "k", "Value": "v"}])
+    cloud.policy = policy(make, use)
+    create()
 
 
 def test_a_region_may_be_asked_for(cloud: GatedEC2) -> None:

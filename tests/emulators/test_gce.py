@@ -340,39 +340,100 @@ class TestInsert:
 
 
 class TestOperation:
-    def test_takes_a_step_with_every_poll(
+    def test_of_an_insert_lasts_until_the_snapshot_is_done(
         self,
         gce: GCE,
         client: compute_v1.SnapshotsClient,
         operations: compute_v1.GlobalOperationsClient,
         disk: str,
     ) -> None:
-        """A pending operation runs at the first poll and is done at the second."""
+        """However often it is asked for, and whatever the clock says."""
         name = insert(client).name
-        seen = [operations.get(project=PROJECT, operation=name).status for _ in range(3)]
+        gce.clock = lambda: NOON + gce.step * 1.5
+        assert [record.status for record in gce.snapshots(PROJECT)] == ["CREATING"]
+        gce.clock = lambda: NOON + timedelta(hours=1)
+        assert [record.status for record in gce.snapshots(PROJECT)] == ["UPLOADING"]
+        for _ in range(3):
+            operation = operations.get(project=PROJECT, operation=name)
+            assert compute_v1.Operation.Status(operation.status).name == "RUNNING"
+        gce.complete("snap-1")
+        operation = operations.get(project=PROJECT, operation=name)
+        assert (operation.status, operation.progress) == (DONE, 100)
+        assert operation.end_time == "2026-03-01T06:00:00.000-07:00"
+
+    def test_of_an_insert_ends_with_the_snapshots_error(
+        self,
+        gce: GCE,
+        client: compute_v1.SnapshotsClient,
+        operations: compute_v1.GlobalOperationsClient,
+        disk: str,
+    ) -> None:
+        """A snapshot that is FAILED has an operation that says why."""
+        name = insert(client).name
+        gce.fail("snap-1", "GUEST_FLUSH_FAILED")
+        failed = operations.get(project=PROJECT, operation=name)
+        assert (failed.status, failed.error.errors[0].code) == (DONE, "GUEST_FLUSH_FAILED")
+
+    def test_takes_its_steps_by_polls_and_by_the_clock(
+        self,
+        gce: GCE,
+        client: compute_v1.SnapshotsClient,
+        operations: compute_v1.GlobalOperationsClient,
+    ) -> None:
+        """Others end after two polls, or without any after two steps of the clock."""
+        names = [gce.add_snapshot(PROJECT, DISK, started=NOON) for _ in range(2)]
+        first, second = (delete(client, name).name for name in names)
+        seen = [operations.get(project=PROJECT, operation=first).status for _ in range(3)]
         assert [status.name for status in map(compute_v1.Operation.Status, seen)] == [
             "RUNNING",
             "DONE",
             "DONE",
         ]
-        assert [record.status for record in gce.snapshots(PROJECT)] == ["UPLOADING"]
+        gce.clock = lambda: NOON + gce.step * 1.5
+        assert [record.name for record in gce.snapshots(PROJECT)] == [names[1]]
+        gce.clock = lambda: NOON + gce.step * 2
+        assert gce.snapshots(PROJECT) == []
+        operation = operations.get(project=PROJECT, operation=second)
+        assert (operation.status, operation.progress) == (DONE, 100)
+        assert operation.end_time == "2026-03-01T05:00:10.000-07:00"
 
-    def test_takes_its_steps_by_the_clock(
+    def test_may_fail_minutes_later(
         self,
         gce: GCE,
         client: compute_v1.SnapshotsClient,
         operations: compute_v1.GlobalOperationsClient,
         disk: str,
     ) -> None:
-        """An operation ends without being polled, after two steps of the clock."""
+        """On demand it is under way for so long, and then has failed."""
+        gce.fault("snapshots.insert", operation_error="QUOTA_EXCEEDED", late=timedelta(minutes=3))
         name = insert(client).name
-        gce.clock = lambda: NOON + gce.step * 1.5
-        assert [record.status for record in gce.snapshots(PROJECT)] == ["CREATING"]
-        gce.clock = lambda: NOON + gce.step * 2
-        assert [record.status for record in gce.snapshots(PROJECT)] == ["UPLOADING"]
-        operation = operations.get(project=PROJECT, operation=name)
-        assert (operation.status, operation.progress) == (DONE, 100)
-        assert operation.end_time == "2026-03-01T05:00:10.000-07:00"
+        gce.clock = lambda: NOON + timedelta(minutes=2)
+        assert operations.get(project=PROJECT, operation=name).status != DONE
+        gce.clock = lambda: NOON + timedelta(minutes=3)
+        failed = operations.get(project=PROJECT, operation=name)
+        assert (failed.status, failed.error.errors[0].code) == (DONE, "QUOTA_EXCEEDED")
+
+    def test_of_a_project_are_limited(
+        self, gce: GCE, client: compute_v1.SnapshotsClient, disk: str
+    ) -> None:
+        """So many at once, deletions and labels too; what has ended does not count."""
+        old = gce.add_snapshot(PROJECT, DISK, started=NOON)
+        gce.add_disk("other", ZONE, "disk-1")
+        gce.in_flight = 2
+        insert(client, "snap-1")
+        insert(client, "snap-2")
+        more: list[Callable[[], object]] = [
+            lambda: insert(client, "snap-3"),
+            lambda: delete(client, old),
+        ]
+        for call in more:
+            with pytest.raises(exceptions.Forbidden) as caught:
+                call()
+            assert caught.value.errors[0]["reason"] == "rateLimitExceeded"
+            assert caught.value.reason == "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"
+        insert(client, source=DISK.replace(PROJECT, "other"), project="other")
+        gce.complete("snap-1")
+        insert(client, "snap-3")
 
     def test_is_done_when_waited_for(
         self,

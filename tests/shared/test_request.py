@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import PassError, RequestError
-from shared.model import Rule
+from shared.model import Disk, Rule
 from shared.request import Only, Request, parse_request
 from tests.shared.builders import NOW, disk, rule
 
@@ -206,3 +206,21 @@ def test_a_selection_matches_by_all_of_its_fields(
 def test_a_selection_by_scope_takes_in_whole_scopes(only: Only, whole: bool) -> None:
     """Orphans are judged only where every disk of a scope is looked at."""
     assert whole == only.whole_scopes()
+
+
+@pytest.mark.parametrize(
+    ("name", "selected"),
+    [
+        ("google:shop-project/zones/europe-west1-b/disks/data", True),
+        ("zones/europe-west1-b/disks/data", True),
+        ("data", True),
+        ("disks/data", False),
+        ("dat", False),
+        ("", False),
+    ],
+)
+def test_a_disk_by_the_last_part_of_its_name(name: str, selected: bool) -> None:
+    """On Google that is what consoles and claims show; rules and orphans are selected alike."""
+    disk = Disk("google", "shop-project", "zones/europe-west1-b/disks/data")
+    assert Only(disks=(name,)).selects(disk, []) == selected
+    assert Only(disks=(name,)).orphan(disk) == selected

@@ -412,8 +412,9 @@ class Simulation:
             raise Violation(f"P1: {say}, which bears the keep label")
         state = gone.state(now)
         if state == "failed":
-            if now - gone.started < oracle.DAY - 4 * MINUTE:
-                raise Violation(f"{say}, which failed less than a day ago")
+            young = now - gone.started < oracle.DAY - 4 * MINUTE
+            if young and not self.is_due(log, gone.disk):
+                raise Violation(f"{say}, which failed less than a day ago and is in no way")
             return
         if state == "pending":
             raise Violation(f"P2: {say}, which is pending")
@@ -426,6 +427,16 @@ class Simulation:
         if not log.seen[gone.disk.scope].complete:
             raise Violation(f"P3: {say} by an incomplete listing")
         self.judge_rules(log, gone, say)
+
+    def is_due(self, log: PassLog, disk: Disk) -> bool:
+        """Tell whether a pass saw a disk that needed its next snapshot."""
+        every = oracle.interval(oracle.rules_of(log.items), disk.name)
+        seen = [s.started for s in log.seen[disk.scope].snapshots
+                if s.disk == disk and s.state != "failed"
+                and oracle.ours(s.labels, self.world.cluster_name)]  # fmt: skip
+        if every is None or not seen:
+            return True
+        return self.world.now() - max(seen) >= oracle.spacing(every, self.period) - 4 * MINUTE
 
     def judge_rules(self, log: PassLog, gone: Real, say: str) -> None:
         """P3: by the rules that the pass read, and by those that were true then."""

@@ -26,13 +26,23 @@ from tests.contract.provider import ProviderContract
 from tests.emulators.gate import GatedEC2, Policy
 from tests.emulators.kube import Kube
 from tests.functions.aws.cloud import EC2Cloud
-from tests.shared.demo_aws import CLUSTER_FILE, EXPIRED, LEDGER, seed
+from tests.shared.demo_aws import CLUSTER_FILE, DUE, EXPIRED, LEDGER, seed
 from tests.terraform.plans import environment, need_terraform, plan
 
 need_terraform()
 
 REGIONS = ("eu-west-1", "us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2")
 GIVEN = {"regions": json.dumps(REGIONS), "cluster_id": "demo"}
+#: A static volume that does not tell its region, beside the demo's.
+LOST = """
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: static, annotations: {backup.kubernetes.io/deltas: P1D P7D}}
+spec:
+  capacity: {storage: 6Gi}
+  csi: {driver: ebs.csi.aws.com, volumeHandle: vol-0afe9f6b6b07bc3b1}
+"""
+CREATED = DUE + 1
 
 
 @cache
@@ -81,8 +91,11 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with GatedEC2() as ec2, Kube() as kube:
+        (static := tmp_path / "static.yaml").write_text(LOST)
         kube.load(CLUSTER_FILE)
+        kube.load(static)
         seed(ec2)
+        ec2.add_volume("us-west-2", volume_id="vol-0afe9f6b6b07bc3b1")
         names = ec2.environment() | environment("aws", **GIVEN)
         del names["CLUSTER_NAME"]  # the kubeconfig in place of EKS
         names["KUBE_CONFIG_FILE"] = str(kube.kubeconfig(tmp_path / "kubeconfig"))
@@ -98,7 +111,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def test_the_demos_passes_succeed(world: World) -> None:
     """Creating, expiring, mirror, lease and reports; and again with the cluster gone."""
     first = world.one_pass()
-    assert (7, EXPIRED) == (first.summary.created, first.summary.deleted)
+    assert (CREATED, EXPIRED) == (first.summary.created, first.summary.deleted)
     world.kube.stop()
     second = world.one_pass()
     assert second.mirror_in_use
@@ -121,6 +134,7 @@ def test_a_mirror_that_others_write_is_read(world: World) -> None:
 #: What is allowed of EC2 and S3, statement by statement.
 GRANTS = [
     ("ListSnapshots", "ec2:DescribeSnapshots"),
+    ("FindVolumes", "ec2:DescribeVolumes"),
     ("SnapshotVolumes", "ec2:CreateSnapshot"),
     ("SnapshotWithOurLabel", "ec2:CreateSnapshot"),
     ("LabelWhileCreating", "ec2:CreateTags"),
@@ -156,7 +170,7 @@ def broken(world: World) -> bool:
     except PassError:
         return True
     made = reports[0].summary
-    return bool(world.ec2.refused) or (7, EXPIRED) != (made.created, made.deleted)
+    return bool(world.ec2.refused) or (CREATED, EXPIRED) != (made.created, made.deleted)
 
 
 def test_nothing_is_missing(world: World) -> None:
@@ -189,6 +203,7 @@ def client() -> Any:
         {"Created-By": "k8s-snapshots"},
         {CLUSTER: "demo"},
         {"created-by": "k8s-snapshots", KEEP: "true"},
+        {"created-by": "k8s-snapshots", CLUSTER: "another"},
     ],
 )
 def test_others_snapshots_cannot_be_deleted(world: World, tags: dict[str, str]) -> None:
@@ -198,6 +213,31 @@ def test_others_snapshots_cannot_be_deleted(world: World, tags: dict[str, str]) 
     )
     with pytest.raises(ClientError, match="UnauthorizedOperation"):
         client().delete_snapshot(SnapshotId=found)
+
+
+@pytest.mark.parametrize("tags", [{}, {CLUSTER: "demo"}])
+def test_our_own_can_be_deleted(world: World, tags: dict[str, str]) -> None:
+    """The daemon's too, which name no cluster."""
+    tags = {"created-by": "k8s-snapshots", **tags}
+    started = VirtualClock().now() - timedelta(days=3)
+    found = world.ec2.add_snapshot("eu-west-1", LEDGER, started=started, tags=tags)
+    client().delete_snapshot(SnapshotId=found)
+
+
+def test_the_functions_own_code_has_no_hand_on_the_network() -> None:
+    """In a VPC Lambda itself needs these permissions, by the same role."""
+    role = policy(subnet_ids='["subnet-1"]', security_group_ids='["sg-1"]')
+    where = "arn:aws:ec2:us-east-1:123456789012:network-interface/*"
+    own = {
+        "lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:k8s-snapshots"
+    }
+    sids = {"SeeNetwork", "JoinNetwork"}
+    actions = {a for s in role.statements if s.sid in sids for a in s.actions}
+    assert len(actions) == 6
+    for action in actions:
+        assert role.allows(action, where, {})
+        assert not role.allows(action, where, own)
+    assert role.allows("ec2:DescribeSnapshots", "*", {**own, "aws:RequestedRegion": "us-east-1"})
 
 
 def test_no_label_can_be_put_on_anothers_snapshot(world: World) -> None:
@@ -257,6 +297,8 @@ def test_nothing_but_describes_is_allowed_on_everything() -> None:
     """In a VPC too."""
     more = {"subnet_ids": '["subnet-1"]', "security_group_ids": '["sg-1"]'}
     for statement in json.loads(document(**more))["Statement"]:
+        if statement["Effect"] == "Deny":
+            continue
         resources = statement["Resource"]
         if "*" in ([resources] if isinstance(resources, str) else resources):
             actions = statement["Action"]

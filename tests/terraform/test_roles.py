@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from functions.gcp.permissions import DELETE, of_project
 from shared.errors import DiskFailed, NotAllowed, UnknownDisk
 from tests.clock import VirtualClock
 from tests.contract.cloud import order
@@ -45,7 +46,8 @@ def everything(cloud: GCECloud) -> Iterator[bool]:
     """Do all that passes do, and tell whether each came to what it should."""
     disk, other = cloud.add_disk(PROJECT), cloud.add_disk(PROJECT)
     asked = order(cloud, disk)
-    cloud.provider.create(asked)
+    made = cloud.provider.create(asked)
+    yield cloud.provider.operation(PROJECT, made.operation).state == "running"
     # The name is taken: by another disk's snapshot, so that this one is not there.
     try:
         cloud.provider.create(msgspec.structs.replace(asked, disk=other))
@@ -103,3 +105,11 @@ def test_who_publishes_the_mirror_can_do_nothing_else() -> None:
     expression = member["condition"][0]["expression"]
     assert expression.startswith("resource.name == ")
     assert expression.endswith('/objects/k8s-snapshots/rules.json.gz"')
+
+
+def test_the_role_is_what_check_asks_for() -> None:
+    """`check` tests every permission, and no other."""
+    assert role("snapshots") == of_project(tagged=False)
+    tag = {"snapshot_tag": "tagKeys/123456789012=tagValues/567890123456"}
+    assert role("snapshots", **tag) == of_project(tagged=True)
+    assert role("delete", **tag) == {DELETE}

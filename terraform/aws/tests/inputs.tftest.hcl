@@ -379,3 +379,56 @@ run "no_artefact" {
     zip = "nowhere.zip"
   }
 }
+
+run "a_cluster_id_in_another_script" {
+  command = plan
+
+  variables {
+    cluster_id = "produktion-ü"
+  }
+
+  expect_failures = [var.cluster_id]
+}
+
+run "a_cluster_id_that_is_a_variable_of_iam" {
+  command = plan
+
+  variables {
+    cluster_id = "$${aws:username}"
+  }
+
+  expect_failures = [var.cluster_id]
+}
+
+run "an_extra_tag_of_our_own" {
+  command = plan
+
+  variables {
+    extra_tags = { created-by = "somebody" }
+  }
+
+  expect_failures = [var.extra_tags]
+}
+
+run "an_extra_tag_that_is_reserved" {
+  command = plan
+
+  variables {
+    extra_tags = { "AWS:x" = "y" }
+  }
+
+  expect_failures = [var.extra_tags]
+}
+
+run "extra_tags" {
+  command = plan
+
+  variables {
+    extra_tags = { team = "a=b", cost-center = "4711" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.pass.environment[0].variables.EXTRA_TAGS == "cost-center=4711,team=a=b"
+    error_message = "as the setting reads them"
+  }
+}

@@ -24,9 +24,17 @@ run "snapshots" {
   assert {
     condition = alltrue([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement :
-      s.Resource != "*" || s.Action == "ec2:DescribeSnapshots"
+      s.Resource != "*" || contains(["ec2:DescribeSnapshots", "ec2:DescribeVolumes"], s.Action)
     ])
     error_message = "only listing is allowed on *"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition
+      if s.Sid == "ListSnapshots" || s.Sid == "FindVolumes"
+    ] == [for _ in range(2) : { StringEquals = { "aws:RequestedRegion" = "eu-west-1" } }]
+    error_message = "both lists are of our regions only"
   }
 
   assert {
@@ -47,6 +55,14 @@ run "snapshots" {
       { "aws:ResourceTag/created-by" = "k8s-snapshots" },
     ]
     error_message = "snapshots are created with our label only, labelled while they are created only, and deleted with it only"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition.StringEqualsIfExists
+      if s.Sid == "DeleteWithOurLabel"
+    ] == [{ "aws:ResourceTag/k8s-snapshots-cluster" = "production" }]
+    error_message = "another cluster's stay"
   }
 
   assert {
@@ -88,7 +104,7 @@ run "labels_of_ones_own" {
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : keys(s.Condition.StringEquals)[0]
       if can(s.Condition)
       ] == [
-      "aws:RequestedRegion", "aws:RequestTag/made-by", "ec2:CreateAction", "aws:ResourceTag/made-by", "aws:ResourceTag/hold"
+      "aws:RequestedRegion", "aws:RequestedRegion", "aws:RequestTag/made-by", "ec2:CreateAction", "aws:ResourceTag/made-by", "aws:ResourceTag/hold"
     ]
     error_message = "the policy follows the labels"
   }
@@ -155,8 +171,8 @@ run "mirror_only" {
   assert {
     condition = toset(flatten([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Action
-      ])) == toset(["ec2:DescribeSnapshots", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "s3:ListBucket",
-    "s3:GetObject", "s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"])
+      ])) == toset(["ec2:DescribeSnapshots", "ec2:DescribeVolumes", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot",
+    "s3:ListBucket", "s3:GetObject", "s3:PutObject", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"])
     error_message = "nothing of a cluster is allowed where none is asked"
   }
 
@@ -241,9 +257,16 @@ run "in_a_network" {
   assert {
     condition = alltrue([
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement :
-      s.Resource != "*" || alltrue([for action in flatten([s.Action]) : startswith(action, "ec2:Describe")])
+      s.Effect == "Deny" || s.Resource != "*" || alltrue([for action in flatten([s.Action]) : startswith(action, "ec2:Describe")])
     ])
     error_message = "only describes are allowed on *"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition if s.Sid == "NoNetworkForTheCode"
+    ] == [{ ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-west-1:123456789012:function:k8s-snapshots" } }]
+    error_message = "the function's own code has nothing to do with the network"
   }
 
   assert {

@@ -93,7 +93,7 @@ run "its_permissions" {
     condition = (
       keys(google_project_iam_custom_role.snapshots) == ["shop-production"]
       && google_project_iam_custom_role.snapshots["shop-production"].permissions == toset([
-        "compute.disks.createSnapshot", "compute.disks.list",
+        "compute.disks.createSnapshot", "compute.disks.list", "compute.globalOperations.get",
         "compute.snapshots.create", "compute.snapshots.delete", "compute.snapshots.get",
         "compute.snapshots.list", "compute.snapshots.setLabels",
       ])
@@ -177,10 +177,10 @@ run "it_is_watched" {
   assert {
     condition = (
       google_monitoring_alert_policy.this["no-completed-pass"].conditions[0].condition_prometheus_query_language[0].query
-      == "(sum(increase(logging_googleapis_com:user_k8s_snapshots_PassCompleted_sum{monitored_resource=\"cloud_run_revision\"}[360s])) or vector(0)) < 0.5"
+      == "(sum(increase(logging_googleapis_com:user_k8s_snapshots_PassCompleted_sum{monitored_resource=\"cloud_run_revision\"}[1440s])) or vector(0)) < 0.5"
       && google_monitoring_alert_policy.this["no-completed-pass"].conditions[0].condition_prometheus_query_language[0].duration == "600s"
     )
-    error_message = "three periods without a pass are an alert, also where there never was one"
+    error_message = "three periods without a pass are an alert, and a pass as long as timeout or a metric 10 minutes late is none"
   }
   assert {
     condition = alltrue([
@@ -296,5 +296,71 @@ run "a_secret_and_a_network" {
   assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.invokers) == ["group:ops@example.com"]
     error_message = "who may call it by hand"
+  }
+}
+
+run "deletion_of_tagged_snapshots_only" {
+  command = plan
+
+  variables {
+    projects     = ["shop-data"]
+    snapshot_tag = "tagKeys/123456789012=tagValues/567890123456"
+  }
+
+  assert {
+    condition = alltrue([
+      for role in google_project_iam_custom_role.snapshots :
+      !contains(role.permissions, "compute.snapshots.delete")
+      && contains(role.permissions, "compute.snapshots.createTagBinding")
+    ])
+    error_message = "nothing without the tag can be deleted"
+  }
+  assert {
+    condition = (
+      keys(google_project_iam_member.delete) == ["shop-data", "shop-production"]
+      && alltrue([
+        for member in google_project_iam_member.delete :
+        member.condition[0].expression == "resource.matchTagId(\"tagKeys/123456789012\", \"tagValues/567890123456\")"
+      ])
+    )
+    error_message = "deletion is granted where disks are, for what has the tag"
+  }
+  assert {
+    condition = (
+      google_tags_tag_value_iam_member.function["tagValues/567890123456"].role == "roles/resourcemanager.tagUser"
+      && google_cloudfunctions2_function.this.service_config[0].environment_variables["SNAPSHOT_TAG"] == "tagKeys/123456789012=tagValues/567890123456"
+    )
+    error_message = "the function sets the tag, and may"
+  }
+}
+
+run "a_bucket_and_a_regional_secret_elsewhere" {
+  command = plan
+
+  variables {
+    bucket             = "shop-backups"
+    bucket_project     = "shop-archive"
+    kms_key            = "projects/shop-production/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    kube_config_secret = "projects/shop-production/locations/europe-west1/secrets/kubeconfig"
+  }
+
+  assert {
+    condition = (
+      google_project_iam_custom_role.bucket.project == "shop-archive"
+      && google_project_iam_custom_role.list.project == "shop-archive"
+    )
+    error_message = "a custom role can be granted in its own project only"
+  }
+  assert {
+    condition = (
+      google_secret_manager_regional_secret_iam_member.kubeconfig[0].location == "europe-west1"
+      && google_secret_manager_regional_secret_iam_member.kubeconfig[0].secret_id == "kubeconfig"
+      && length(google_secret_manager_secret_iam_member.kubeconfig) == 0
+    )
+    error_message = "a regional secret has grants of its own"
+  }
+  assert {
+    condition     = alltrue([for api in ["cloudresourcemanager", "cloudkms", "secretmanager"] : contains(keys(google_project_service.this), api)])
+    error_message = "each API that is used is enabled"
   }
 }

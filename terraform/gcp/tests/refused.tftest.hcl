@@ -289,3 +289,19 @@ run "a_mirror_of_nobody" {
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }
+
+run "a_tag_by_its_name" {
+  command = plan
+  variables {
+    snapshot_tag = "shop-production/backup=k8s-snapshots"
+  }
+  expect_failures = [var.snapshot_tag]
+}
+
+run "a_project_of_a_bucket_that_is_made_here" {
+  command = plan
+  variables {
+    bucket_project = "shop-archive"
+  }
+  expect_failures = [var.bucket_project]
+}

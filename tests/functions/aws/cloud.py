@@ -72,7 +72,9 @@ class EC2Cloud:
         self.configs: list[Config] = []
         self.before_send: Callable[[], None] = lambda: None
         self.labels = Labels(AWS, cluster="demo")
-        self.provider = EBS(self.labels, self.client, self._identity, clock.sleep)
+        self.provider = EBS(
+            self.labels, self.client, self._identity, clock.sleep, monotonic=clock.monotonic
+        )
 
     def client(self, region: str, config: Config) -> Any:
         self.configs.append(config)

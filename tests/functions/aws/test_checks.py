@@ -26,9 +26,10 @@ class TestCheck:
     def test_a_proxys_page_is_no_permission(self, cloud: EC2Cloud, page: str) -> None:
         """EC2 answers every dry call with an error, so that a success is not EC2's."""
         cloud.ec2.fault("*", times=ALWAYS, **PAGES[page])
-        (check,) = cloud.provider.check(REGION, None, None)
-        assert not check.ok
-        assert check.detail
+        checks = list(cloud.provider.check(REGION, None, None))
+        assert len(checks) == 2
+        assert not any(check.ok for check in checks)
+        assert all(check.detail for check in checks)
 
     @pytest.mark.parametrize(
         "error",

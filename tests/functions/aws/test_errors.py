@@ -85,6 +85,23 @@ def test_throttling_has_no_effect_whatever_its_status(code: str) -> None:
         assert type(classify(refusal(code, 503), creating)) is NextPass
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        ("NamedByNoSource", "The snapshot snap-1 is locked and cannot be deleted.", Refused),
+        ("Client.Locked", "Snapshot snap-1 has a lock in compliance mode.", Refused),
+        ("UnauthorizedOperation", "You may not delete locked snapshots.", NotAllowed),
+        ("NamedByNoSource", "A block of the snapshot is missing.", DiskFailed),
+        ("InternalError", "The snapshot is locked.", NextPass),
+    ],
+)
+def test_a_lock_is_told_by_its_message(code: str, message: str, kind: type[ProviderError]) -> None:
+    """No source names a code; a missing permission and a fault of the server stay what they are."""
+    found = classify(refusal(code, 500 if code == "InternalError" else 400, message))
+    assert type(found) is kind
+    assert kind is not Refused or type(classify(refusal(code, 400, message), True)) is DiskFailed
+
+
 def test_survives_an_answer_without_an_error() -> None:
     """A response that botocore could not fill is a failure like any other."""
     assert type(classify(ClientError({}, "CreateSnapshot"))) is DiskFailed

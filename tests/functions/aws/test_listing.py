@@ -1,15 +1,22 @@
 """Listing on AWS: pages, regions, and answers that are not all."""
 
 import threading
+from typing import Any
 
 import pytest
 
-from functions.aws.listing import PAGE
+from functions.aws.listing import NO_VOLUME, PAGE, exactly
+from functions.aws.snapshots import EBS
+from shared.model import Disk, Snapshot
+from shared.planning.labels import AWS, CLUSTER, Labels
 from tests.contract.cloud import seed
 from tests.contract.passes import HOUR
 from tests.contract.provider import list_one, listed
 from tests.emulators.ec2 import ALWAYS
+from tests.emulators.ec2_filters import fits
 from tests.functions.aws.cloud import ELSEWHERE, PAGES, REGION, EC2Cloud
+
+OURS = {"created-by": "k8s-snapshots", CLUSTER: "demo"}
 
 
 class TestListing:
@@ -63,3 +70,92 @@ class TestListing:
         bad, good = cloud.provider.list([ELSEWHERE, REGION])
         assert (bad.complete, good.complete) == (False, True)
         assert bad.error.startswith("AuthFailure: ")
+
+
+def add(cloud: EC2Cloud, disk: Disk, **more: Any) -> Snapshot:
+    """Add a snapshot of ours, and list it."""
+    details: Any = {"started": cloud.clock.now() - HOUR, "tags": OURS} | more
+    made = cloud.ec2.add_snapshot(disk.scope, disk.name, **details)
+    (found,) = (s for s in listed(cloud, disk.scope) if s.id == made)
+    return found
+
+
+class TestWhatEC2Says:
+    @pytest.mark.parametrize(
+        ("volume", "details"),
+        [
+            ("", {"transfer_type": "standard"}),
+            ("", {"transfer_type": "time-based"}),
+            ("vol-ffffffff", {}),
+            ("vol-fffffffffffffffff", {}),
+            ("", {"description": "[Copied snap-0a1b2c3d4e5f60718 from us-west-2] before"}),
+            ("", {"description": "Copied for DestinationAmi ami-1 from SourceAmi ami-2 for "
+                  "SourceSnapshot snap-3."}),
+        ],
+    )  # fmt: skip
+    def test_a_copy_is_told_by_whatever_tells_it(
+        self, cloud: EC2Cloud, disk: Disk, volume: str, details: dict[str, str]
+    ) -> None:
+        """And is of no volume, whichever id it has: "you should not use it for any purpose"."""
+        found = add(cloud, Disk("aws", REGION, volume or disk.name), **details)
+        assert (found.copy, found.disk) == (True, Disk("aws", REGION, NO_VOLUME))
+
+    @pytest.mark.parametrize(
+        "description",
+        ["shop-pvc-data-150626-120000", "copied-pvc-data-150626-120000", "Copied by hand", ""],
+    )
+    def test_an_original_is_none(self, cloud: EC2Cloud, disk: Disk, description: str) -> None:
+        found = add(cloud, disk, description=description)
+        assert (found.copy, found.disk) == (False, disk)
+
+    def test_a_copy_of_ec2s_own_making_is_one(self, cloud: EC2Cloud, disk: Disk) -> None:
+        """As CopySnapshot answers and lists it, with the tags that were given."""
+        source = add(cloud, disk)
+        tags: Any = [{"Key": key, "Value": value} for key, value in OURS.items()]
+        cloud.ec2.client(ELSEWHERE).copy_snapshot(
+            SourceRegion=REGION, SourceSnapshotId=source.id,
+            TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}],
+        )  # fmt: skip
+        (found,) = listed(cloud, ELSEWHERE)
+        assert (found.copy, found.labels) == (True, OURS)
+
+    def test_why_one_failed(self, cloud: EC2Cloud, disk: Disk) -> None:
+        said = "Given key ID is not accessible"
+        found = add(cloud, disk, state="error", message=said)
+        assert (found.state, found.message) == ("failed", said)
+
+    def test_which_tier_one_is_in(self, cloud: EC2Cloud, disk: Disk) -> None:
+        """Archived is not at hand, unless it is restored for a time; either way it is completed."""
+        made = add(cloud, disk)
+        client = cloud.ec2.client(REGION)
+        tiers = [made.tier]
+        client.modify_snapshot_tier(SnapshotId=made.id, StorageTier="archive")
+        for days in (3, 0):
+            (found,) = listed(cloud, REGION)
+            tiers.append(found.tier)
+            assert found.state == "completed"
+            if days:
+                client.restore_snapshot_tier(SnapshotId=made.id, TemporaryRestoreDays=days)
+        assert tiers == ["", "archive", ""]
+
+    def test_states_of_the_recycle_bin(self, cloud: EC2Cloud, disk: Disk) -> None:
+        """What is on its way out is neither backup nor failed; what is inside is deleted."""
+        assert add(cloud, disk, state="recovering").state == "pending"
+        inside = cloud.ec2.add_snapshot(REGION, disk.name, started=cloud.clock.now(), tags=OURS,
+                                        state="recoverable")  # fmt: skip
+        assert inside not in {s.id for s in listed(cloud, REGION)}
+
+
+@pytest.mark.parametrize("author", ["k8s-*", "k8s-snapshot?", r"back\slash", "*", "plain"])
+def test_an_author_label_is_no_pattern(cloud: EC2Cloud, disk: Disk, author: str) -> None:
+    """EC2 takes filters' values for patterns; ours is asked for as it stands."""
+    assert fits(author, exactly(author))
+    assert not fits(author.replace("*", "x").replace("?", "x") + "x", exactly(author))
+    provider = EBS(Labels(AWS, author=author), cloud.client, lambda: "")
+    mine = cloud.ec2.add_snapshot(REGION, disk.name, started=cloud.clock.now(),
+                                  tags={"created-by": author})  # fmt: skip
+    for other in ("k8s-snapshots", "plain-other", "backslash"):
+        cloud.ec2.add_snapshot(REGION, disk.name, started=cloud.clock.now(),
+                               tags={"created-by": other})  # fmt: skip
+    (listing,) = provider.list([REGION])
+    assert [mine] == [s.id for s in listing.snapshots]

@@ -32,14 +32,18 @@ from shared.errors import (
 )
 from shared.model import Disk, Snapshot
 from shared.passes.run import run
-from shared.planning.labels import AWS, Labels
+from shared.passes.world import Ports
+from shared.planning.labels import AWS, CLUSTER, KEEP, Labels
 from shared.ports import Listing
 from shared.request import Request
+from shared.settings import Settings
 from tests.contract.cloud import MemoryRules, existing, order, rule, seed
 from tests.contract.passes import BRIDGE, DAY, HOUR, PERIOD, counts, one_pass
 from tests.contract.provider import ProviderContract
 from tests.emulators.ec2 import ALWAYS
 from tests.functions.aws.cloud import BACKUP, ELSEWHERE, PAGES, REGION, EC2Cloud
+
+OURS = {"created-by": "k8s-snapshots"}
 
 
 class TestEBS(ProviderContract):
@@ -151,9 +155,9 @@ class TestDeleting:
         assert existing(cloud) == {snapshot.id}
 
     def test_a_locked_snapshot_is_refused(self, cloud: EC2Cloud, snapshot: Snapshot) -> None:
-        """A snapshot lock is somebody's will (trap)."""
+        """A snapshot lock is somebody's will, whatever code EC2 has for it (trap)."""
         cloud.ec2.locked.add(snapshot.id)
-        with pytest.raises(Refused, match="SnapshotLocked"):
+        with pytest.raises(Refused, match="is locked"):
             cloud.provider.delete(snapshot)
 
     def test_what_aws_backup_owns_is_refused(self, cloud: EC2Cloud, snapshot: Snapshot) -> None:
@@ -187,6 +191,66 @@ class TestPasses:
         assert "ami-" in reasons[used]
         assert report.outcome == "completed"
         assert not existing(cloud) & set(rest)
+
+    @pytest.mark.parametrize(("kind", "failed"), [("sc1", 1), ("st1", 1), ("gp3", 5)])
+    def test_failed_snapshots_make_room_for_the_next(
+        self, cloud: EC2Cloud, rules: MemoryRules, kind: str, failed: int
+    ) -> None:
+        """They hold all places of the volume; each used to stay for a day, and no backup came."""
+        disk = cloud.add_disk(REGION, volume_type=kind, size=500)
+        rules.add(disk)
+        said = "Given key ID is not accessible"
+        made = [
+            cloud.ec2.add_snapshot(REGION, disk.name, started=cloud.clock.now() - n * HOUR,
+                                   state="error", message=said, tags=OURS)
+            for n in range(1, failed + 1)
+        ]  # fmt: skip
+        first = one_pass(cloud, rules)
+        assert {done.snapshot for done in first.deletions} == set(made)
+        assert all(said in done.reason for done in first.deletions)
+        assert [left.disk for left in first.deferred] == [disk.id]
+        cloud.clock.advance(PERIOD)
+        assert counts(one_pass(cloud, rules))["created"] == 1
+
+    def test_failed_snapshots_that_are_kept_or_anothers_stay(
+        self, cloud: EC2Cloud, disk: Disk, rules: MemoryRules
+    ) -> None:
+        """Whatever is in the way of what."""
+        rules.add(disk)
+        for tags in ({KEEP: "true"}, {CLUSTER: "other"}):
+            name = seed(cloud, disk, HOUR, "failed")
+            cloud.ec2.client(REGION).create_tags(
+                Resources=[name], Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
+            )
+            cloud.clock.advance(HOUR)
+        before = existing(cloud)
+        assert one_pass(cloud, rules).summary.deleted == 0
+        assert before < existing(cloud)
+
+    @pytest.mark.parametrize("orphans", [False, True])
+    def test_copies_are_of_no_history_and_stay(
+        self, cloud: EC2Cloud, disk: Disk, rules: MemoryRules, orphans: bool
+    ) -> None:
+        """Though their volume's id is, by chance, that of a disk with a rule, or that had one."""
+        if not orphans:
+            rules.add(disk)
+        tags = cloud.labels.for_snapshot("x", [rule(disk)])
+        for days in range(50):
+            cloud.ec2.add_snapshot(REGION, disk.name, started=cloud.clock.now() - days * DAY,
+                                   tags=tags, transfer_type="standard",
+                                   state="error" if days % 7 == 3 else "completed")  # fmt: skip
+        copies = existing(cloud)
+        settings = Settings(orphans="expire", orphan_grace=timedelta(0))
+        ports = Ports(rules, cloud.provider, cloud.labels, cloud.clock, scopes=(REGION,))
+        report = run(Request(), settings, ports).report
+        assert (report.summary.copies, report.summary.deleted) == (50, 0)
+        assert copies <= existing(cloud)
+        assert report.summary.created == (0 if orphans else 1)  # a copy is no backup of the disk
+        assert report.summary.orphans == 0
+        assert {copy.snapshot for copy in report.copies} == copies
+        assert {(c.namespace, c.claim, c.taken) for c in report.copies} == {
+            ("shop", "Data.0", None)
+        }
 
     def test_the_limit_of_pending_snapshots_stops_one_region(
         self, cloud: EC2Cloud, rules: MemoryRules
@@ -245,6 +309,21 @@ class TestPasses:
         cloud.clock.advance(PERIOD)
         assert counts(one_pass(cloud, rules)) == {}
         assert len(existing(cloud)) == 2
+
+
+class TestExtraTags:
+    def test_are_set_in_the_call_that_creates(self, cloud: EC2Cloud, disk: Disk) -> None:
+        """An organisation's policy may deny the call without them; `check` tries them too."""
+        extra = {"cost-center": "4711"}
+        provider = EBS(cloud.labels, cloud.client, lambda: "", extra_tags=extra)
+        asked = order(cloud, disk)
+        made = provider.create(asked)
+        (found,) = cloud.snapshots()
+        assert found.labels == {**extra, **asked.labels}
+        assert made.labels == asked.labels
+        list(provider.check(REGION, asked, None))
+        *_, dry = cloud.ec2.calls
+        assert "cost-center" in dry.params.values()
 
 
 class TestCredentials:

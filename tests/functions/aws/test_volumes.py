@@ -5,7 +5,7 @@ import re
 import msgspec
 import pytest
 
-from functions.aws.volumes import EBSVolumes
+from functions.aws.volumes import NOWHERE, ZONE_ID, EBSVolumes
 from shared.errors import UnknownDisk
 from shared.model import Disk
 from shared.objects import PersistentVolume
@@ -130,8 +130,8 @@ def test_does_not_choose_where_labels_disagree(item: Json) -> None:
 
 @pytest.mark.parametrize("source", [csi("ebs.csi.aws.com"), in_tree(VOL), in_tree(f"aws:///{VOL}")])
 def test_never_leaves_the_region_empty(source: Json) -> None:
-    """With no label and no affinity there is a problem, not an empty region (trap 1)."""
-    assert str(problem_of(volume(spec=source, zones=()))).startswith("cannot be told")
+    """With no label and no affinity it is to be looked for: nowhere is no region (trap 1)."""
+    assert Disk("aws", NOWHERE, VOL) == disk_of(volume(spec=source, zones=()))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,24 @@ def test_never_leaves_the_region_empty(source: Json) -> None:
     [
         volume(zones=(), labels={REGION: ""}),
         volume(zones=(), labels={ZONE: ""}),
+        volume(zones=(), labels={"zone": "us-west-2a"}),
+    ],
+)
+def test_a_label_that_says_nothing_tells_no_region(item: Json) -> None:
+    assert Disk("aws", NOWHERE, VOL) == disk_of(item)
+
+
+def test_the_id_of_a_zone_names_no_region() -> None:
+    """It is remembered, for what is said where the volume is not found."""
+    item = volume(zones=(), labels={ZONE_ID: "usw2-az1"})
+    assert Disk("aws", f"{NOWHERE}usw2-az1", VOL) == disk_of(item)
+    both = volume(zones=("us-west-2a",), labels={ZONE_ID: "usw2-az1"})
+    assert Disk("aws", "us-west-2", VOL) == disk_of(both)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
         volume(zones=("",)),
         volume(zones=("eu-west-1",)),
         volume(zones=("eu-west-1ab",)),
@@ -162,7 +180,7 @@ def test_does_not_believe_what_a_volume_keeps_away_from() -> None:
     """A requirement that excludes a zone says nothing about where the volume is."""
     item = volume(zones=())
     item["spec"]["nodeAffinity"] = affinity(ZONE, "eu-west-1a", operator="NotIn")
-    assert problem_of(item).field == "region"
+    assert Disk("aws", NOWHERE, VOL) == disk_of(item)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +215,7 @@ def test_refuses_what_is_no_volume_id(handle: str, kind: str) -> None:
         csi("pd.csi.storage.gke.io", "projects/p/zones/z/disks/d"),
         csi("efs.csi.aws.com", "fs-0123456789abcdef0"),
         csi("ebs.csi.aws.com.evil.example", VOL),
+        csi("ebs.csi.aws.com", "local-ebs:///dev/xvdbz"),
         {"gcePersistentDisk": {"pdName": "d"}},
         {"hostPath": {"path": "/data"}},
         {"nfs": {"server": "10.0.0.1", "path": "/"}},

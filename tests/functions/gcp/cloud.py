@@ -9,6 +9,8 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import compute_v1
 
+from functions.gcp.credentials import Login
+from functions.gcp.resource_manager import ResourceManager
 from functions.gcp.snapshots import Disks
 from shared.model import Disk, Snapshot, State
 from shared.planning.labels import GOOGLE, Labels
@@ -81,13 +83,14 @@ class GCECloud:
         gce.projects |= {*self.scopes}
         self.labels = Labels(GOOGLE, cluster="projects/P/locations/europe-west1/clusters/Demo")
         self.made: list[str] = []
+        self.manager = ResourceManager(Login({}, {}, gce.url), gce.url)
         self.provider = self.disks()
         self._number = 0
 
     def disks(self, **options: Any) -> Disks:
         """Make the provider with other options."""
-        return Disks(self.labels, self.client, lambda: "tests@example.com", project=PROJECT,
-                     **options)  # fmt: skip
+        return Disks(self.labels, self.client, lambda: "tests@example.com", self.manager,
+                     project=PROJECT, **options)  # fmt: skip
 
     def client(self, kind: str) -> Any:
         self.made.append(kind)

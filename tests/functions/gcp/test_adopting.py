@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from functions.gcp.adopting import manager_of
-from shared.errors import (
-    DiskFailed,
-)
+from shared.errors import DiskFailed
 from shared.model import Disk, Snapshot
+from shared.planning.adopt import adoptions
 from tests.contract.adopt import AdoptContract
+from tests.contract.cloud import rule
 from tests.contract.passes import HOUR
 from tests.functions.gcp.cloud import GCECloud, remake
 
@@ -24,11 +24,53 @@ class TestAdopting(AdoptContract):
         assert manager_of(item) == "the snapshot schedule nightly"
         item = SimpleNamespace(source_snapshot_schedule_policy="", auto_created=True)
         assert manager_of(item) == "the snapshot schedule (unnamed)"
-        for text, manager in (("", ""), ('{"velero.io/backup": "b"}', "Velero")):
-            item = SimpleNamespace(
-                source_snapshot_schedule_policy="", auto_created=False, description=text
-            )
-            assert manager_of(item) == manager
+
+    @pytest.mark.parametrize(
+        ("text", "name", "manager"),
+        [
+            ("", "before-upgrade", ""),
+            ("", "snapshot-4000000000000009974", ""),
+            ("of snapshot-0f6b1c7e", "mine", ""),
+            ('{"velero.io/backup": "b"}', "b", 'Velero (description: {"velero.io/backup": "b"})'),
+            (
+                "Snapshot created by GCE-PD CSI Driver",
+                "x",
+                "a VolumeSnapshot (description: Snapshot created by GCE-PD CSI Driver)",
+            ),
+            (
+                "Regional Snapshot created by GCE-PD CSI Driver",
+                "x",
+                "a VolumeSnapshot (description: Regional Snapshot created by GCE-PD CSI Driver)",
+            ),
+            (
+                '{"kubernetes.io/created-for/volumesnapshot/name":"a"}',
+                "x",
+                "a VolumeSnapshot "
+                '(description: {"kubernetes.io/created-for/volumesnapshot/name":"a"})',
+            ),
+            (
+                "",
+                "snapshot-0f6b1c7e-aaaa-4bbb-8ccc-000000000001",
+                "a VolumeSnapshot (name: snapshot-0f6b1c7e-aaaa-4bbb-8ccc-000000000001)",
+            ),
+        ],
+    )
+    def test_names_who_manages_a_snapshot_and_by_which_text(
+        self, text: str, name: str, manager: str
+    ) -> None:
+        """The driver says little where the sidecar runs without --extra-create-metadata."""
+        item = SimpleNamespace(
+            source_snapshot_schedule_policy="", auto_created=False, description=text, name=name
+        )
+        assert manager_of(item) == manager
+
+    def test_leaves_what_the_driver_made(self, cloud: GCECloud, disk: Disk) -> None:
+        """A VolumeSnapshot deletes its snapshot, and is broken where we do."""
+        described = "Snapshot created by GCE-PD CSI Driver"
+        cloud.seed(disk, cloud.clock.now() - HOUR, {}, described)
+        (found,) = adoptions(cloud.provider.strangers([disk]), {disk: [rule(disk)]}, cloud.labels)
+        assert found.labels == {}
+        assert found.why == f"left: a VolumeSnapshot (description: {described}) manages it"
 
     def test_an_earlier_disk_of_the_name_is_another(self, cloud: GCECloud, disk: Disk) -> None:
         """Its snapshots are not those of the disk that rules mean."""

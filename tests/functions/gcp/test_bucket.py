@@ -14,10 +14,10 @@ from functions.gcp import bucket as gcs
 from functions.gcp.bucket import GCS
 from functions.gcp.credentials import Login
 from shared.errors import BucketError, Conflict
-from shared.ports import Bucket
+from shared.ports import Bucket, Trial
 from tests.contract.bucket import BucketContract, Opener, UnreachableContract, found
 from tests.emulators.canned import Asked, Canned, Reply, google_error
-from tests.emulators.fake_gcs import create_bucket, fake_gcs
+from tests.emulators.fake_gcs import HeadersOnly, create_bucket, fake_gcs
 
 NUMBERS = count()
 
@@ -44,6 +44,78 @@ class TestGCS(BucketContract):
     pass
 
 
+#: What the reference of `objects.get` does not promise with an object's media.
+PROMISED = {
+    "no time": ["Last-Modified"],
+    "no time, no generation": ["Last-Modified", "X-Goog-Generation"],
+}
+
+
+@pytest.fixture(scope="module", params=PROMISED)
+def strict(origin: str, request: pytest.FixtureRequest) -> Iterator[HeadersOnly]:
+    with HeadersOnly(origin, *PROMISED[request.param]) as server:
+        yield server
+
+
+class TestGCSWithoutHeaders(BucketContract):
+    @pytest.fixture
+    def opener(self, origin: str, strict: HeadersOnly) -> Opener:
+        name = f"bucket-{next(NUMBERS)}"
+        create_bucket(origin, name)
+        return partial(bucket_at, strict.url, name)
+
+
+class TestWithoutHeaders:
+    """Age and generation come from the object's metadata, and are those of the bytes read."""
+
+    @pytest.fixture
+    def name(self, origin: str, strict: HeadersOnly) -> Iterator[str]:
+        name = f"bucket-{next(NUMBERS)}"
+        create_bucket(origin, name)
+        strict.asked.clear()
+        yield name
+        strict.after = lambda path: None
+
+    def test_an_object_that_is_replaced_meanwhile(
+        self, origin: str, strict: HeadersOnly, name: str
+    ) -> None:
+        """Bytes, version and age are those of one and the same write."""
+        direct, written = bucket_at(origin, name), dict[str, bytes]()
+
+        def write(path: str = "") -> None:
+            if len(written) < 3:  # twice while it is read: between any two of its requests
+                data = str(len(written)).encode()
+                written[direct.put("a", data, None)] = data
+
+        write()
+        strict.after = write
+        stored = found(bucket_at(strict.url, name), "a")
+        assert written[stored.version] == stored.data
+
+    def test_an_object_that_is_replaced_all_the_time(
+        self, origin: str, strict: HeadersOnly, name: str
+    ) -> None:
+        """It is neither absent nor of another's version: the read has failed, and says why."""
+        direct = bucket_at(origin, name)
+        direct.put("a", b"1", None)
+        strict.after = lambda path: direct.put("a", b"1", None)
+        with pytest.raises(BucketError, match="was replaced 3 times meanwhile"):
+            bucket_at(strict.url, name).get("a")
+
+    def test_asks_for_metadata_only_where_the_answer_lacks_them(
+        self, origin: str, strict: HeadersOnly, name: str
+    ) -> None:
+        """A read of an answer that has both is one request; else the metadata are asked for too."""
+        direct = bucket_at(origin, name)
+        direct.put("a", b"1", None)
+        with HeadersOnly(origin) as kind:
+            found(bucket_at(kind.url, name), "a")
+            assert 1 == len(kind.asked)
+        found(bucket_at(strict.url, name), "a")
+        assert len(strict.asked) in (2, 3)
+        assert all("generation=" in asked for asked in strict.asked[2:])
+
+
 def test_a_bucket_that_is_not_there_is_no_absent_object(canned: Canned) -> None:
     """Google says which of the two it is."""
     canned.replies["*"] = Reply(google_error(404, "The specified bucket does not exist."), 404)
@@ -51,6 +123,33 @@ def test_a_bucket_that_is_not_there_is_no_absent_object(canned: Canned) -> None:
         bucket_at(canned.url, "bucket").get("a")
     with pytest.raises(BucketError, match="MIRROR_URL should name a bucket"):
         bucket_at(canned.url, "bucket").put("a", b"1", "5")
+
+
+class TestTrying:
+    """`check` tells whether a pass could write, and writes nothing."""
+
+    def test_changes_nothing(self, opener: Opener) -> None:
+        bucket = opener()
+        assert isinstance(bucket, Trial)
+        assert bucket.try_put("demo/read.json")
+        assert bucket.get("demo/read.json") is None
+        bucket.put("demo/read.json", b"ours", None)
+        assert bucket.try_put("demo/read.json")
+        stored = bucket.get("demo/read.json")
+        assert stored is not None
+        assert stored.data == b"ours"
+
+    def test_says_what_to_allow(self, canned: Canned) -> None:
+        said = "sa@p.iam.gserviceaccount.com does not have storage.objects.create access."
+        canned.replies["*"] = Reply(google_error(403, said), 403)
+        bucket = bucket_at(canned.url, "bucket")
+        with pytest.raises(BucketError, match=r"storage\.objects\.create"):
+            bucket.try_put("demo/read.json")
+
+    def test_needs_the_bucket(self, canned: Canned) -> None:
+        canned.replies["*"] = Reply(google_error(404, "The specified bucket does not exist."), 404)
+        with pytest.raises(BucketError, match="MIRROR_URL"):
+            bucket_at(canned.url, "bucket").try_put("demo/read.json")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from google.auth.exceptions import (
 )
 
 from functions.gcp.calls import raise_failed, request_id, retry, sort, sorted_errors
-from functions.gcp.errors import classify, of_codes, text_of
+from functions.gcp.errors import IN_FLIGHT, Ended, classify, of_codes, text_of
 from shared.errors import (
     DiskFailed,
     NextPass,
@@ -26,11 +26,13 @@ from shared.errors import (
 SAID = "Said by Google."
 
 
-def refusal(status: int, *reasons: str, message: str = SAID) -> exceptions.GoogleAPICallError:
+def refusal(
+    status: int, *reasons: str, message: str = SAID, info: str = ""
+) -> exceptions.GoogleAPICallError:
     """Make the error that the client raises for an answer with these reasons."""
     entries = [{"reason": reason, "domain": "global", "message": message} for reason in reasons]
     error: exceptions.GoogleAPICallError = exceptions.from_http_status(
-        status, message, errors=entries
+        status, message, errors=entries, error_info={"reason": info} if info else None
     )
     return error
 
@@ -93,6 +95,38 @@ def test_sorts_by_status_where_there_is_no_reason(status: int, kind: type[Provid
     assert (type(found), found.code) == (kind, str(status))
 
 
+def test_the_limit_of_operations_under_way_stops_creations_and_is_not_tried_again() -> None:
+    """Its older reason is that of throttling, which passes in seconds; this does not."""
+    error = refusal(403, "rateLimitExceeded", message="Rate Limit Exceeded", info=IN_FLIGHT)
+    found = classify(error)
+    assert (type(found), found.code) == (StopCreating, IN_FLIGHT)
+    assert str(found) == f"{IN_FLIGHT} (rateLimitExceeded): Rate Limit Exceeded"
+    assert not retry(20)._predicate(error)
+
+
+def test_an_operations_error_has_googles_words_and_reason() -> None:
+    """The message is optional; the reason of its ErrorInfo stands behind the code."""
+    from google.cloud import compute_v1
+
+    details: dict[str, Any] = {
+        "error_info": {"reason": "SNAPSHOTS_PER_PROJECT"},
+        "localized_message": {"message": "Quota 'SNAPSHOTS' exceeded."},
+    }
+    for message, said in (("Said.", "Said."), ("", "Quota 'SNAPSHOTS' exceeded.")):
+        one = {"code": "QUOTA_EXCEEDED", "message": message, "error_details": [details]}
+        failed = compute_v1.Operation(kind="compute#operation", error={"errors": [one]})
+        with pytest.raises(StopCreating) as caught:
+            raise_failed(failed)
+        assert str(caught.value) == f"QUOTA_EXCEEDED (SNAPSHOTS_PER_PROJECT): {said}"
+    bare = compute_v1.Operation(
+        kind="compute#operation",
+        error={"errors": [{"code": "INTERNAL_ERROR"}]},
+        http_error_message="INTERNAL SERVER ERROR",
+    )
+    with pytest.raises(DiskFailed, match="INTERNAL_ERROR: INTERNAL SERVER ERROR"):
+        raise_failed(bare)
+
+
 @pytest.mark.parametrize("entry", ["text", None, {}, {"reason": None}, {"reason": 5}])
 def test_survives_errors_of_another_form(entry: Any) -> None:
     """An answer whose list of errors is not Google's is sorted by its status."""
@@ -110,6 +144,9 @@ def test_a_known_reason_wins_over_an_unknown_one() -> None:
     [
         ("QUOTA_EXCEEDED", StopCreating),
         ("LIMIT_EXCEEDED", StopCreating),
+        ("REGION_QUOTA_EXCEEDED", StopCreating),
+        ("RATE_LIMIT_EXCEEDED", NextPass),
+        ("GUEST_FLUSH_FAILED", DiskFailed),
         ("RESOURCE_OPERATION_RATE_EXCEEDED", NextPass),
         ("RESOURCE_NOT_READY", NextPass),
         ("RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", Refused),
@@ -121,7 +158,7 @@ def test_a_known_reason_wins_over_an_unknown_one() -> None:
 )
 def test_sorts_codes_of_operations(code: str, kind: type[ProviderError]) -> None:
     """A finished operation's error has a code of its own (trap: DONE can carry an error)."""
-    found = of_codes([(code, SAID)])
+    found = of_codes([Ended(code, SAID)])
     assert (type(found), found.code, str(found)) == (kind, code, f"{code}: {SAID}")
 
 
@@ -204,10 +241,20 @@ def test_tries_again_what_may_pass(error: Exception, again: bool) -> None:
     assert retry(20)._predicate(error) is again
 
 
-def test_says_one_short_line() -> None:
+URLS = [
+    "POST https://compute.googleapis.com/compute/v1/x?alt=json: ",
+    "POST https://compute.googleapis.com/compute/v1/projects/p/global/snapshots?requestId=5: ",
+    "GET https://compute.googleapis.com/compute/v1/projects/example.com:p/global/snapshots?filter="
+    "labels.created-by%3Dk8s-snapshots&maxResults=500&" + "x" * 500 + ": ",
+    "DELETE http://127.0.0.1:8080/compute/v1/x: ",
+    "",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_says_one_short_line(url: str) -> None:
     """Messages are cut, line breaks escaped, and the request that the client quotes left out."""
-    quoted = "POST https://compute.googleapis.com/compute/v1/x?alt=json: two\nlines"
-    assert text_of(refusal(400, "invalid", message=quoted)) == "invalid: two\\nlines"
+    assert text_of(refusal(400, "invalid", message=f"{url}two\nlines")) == "invalid: two\\nlines"
     for error in (refusal(400, "invalid", message="x" * 10_000), ValueError("x\n" * 10_000)):
         assert len(text_of(error)) == 300
         assert text_of(error).isprintable()

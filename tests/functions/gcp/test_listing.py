@@ -127,6 +127,17 @@ class TestListing:
 class TestAnotherDiskOfTheName:
     """A disk was deleted, and made anew under the same name: its `sourceDiskId` differs."""
 
+    @pytest.mark.parametrize("age", [HOUR, 2 * HOUR, 3 * HOUR])
+    def test_a_missing_id_splits_no_history(
+        self, cloud: GCECloud, disk: Disk, age: timedelta
+    ) -> None:
+        """The field is optional: whichever snapshot lacks it, all are this disk's."""
+        labels = order(cloud, disk).labels
+        for one in (HOUR, 2 * HOUR, 3 * HOUR):
+            number = "" if one == age else None
+            cloud.seed(disk, cloud.clock.now() - one, labels, disk_id=number)
+        assert [s.disk for s in listed(cloud, PROJECT)] == [disk] * 3
+
     @pytest.fixture
     def old(self, cloud: GCECloud, disk: Disk) -> list[str]:
         made = [seed(cloud, disk, age * DAY) for age in (1, 400, 401)]

@@ -82,6 +82,10 @@ def test_a_cluster_by_a_secret(
         (NAME, PATH),
         (f"{NAME}/versions/latest", PATH),
         (f"{NAME}/versions/7", f"/v1/{NAME}/versions/7:access"),
+        (
+            "projects/p/locations/europe-west1/secrets/kops",
+            "/v1/projects/p/locations/europe-west1/secrets/kops/versions/latest:access",
+        ),
         ("projects/1234/secrets/a_b-c", "/v1/projects/1234/secrets/a_b-c/versions/latest:access"),
     ],
 )
@@ -90,7 +94,7 @@ def test_the_latest_version_unless_one_is_named(
 ) -> None:
     """A secret without a version is the latest one's."""
     api.replies[path] = held("text")
-    assert "text" == secret(name, rest)()
+    assert "text" == secret(name, lambda origin: rest)()
 
 
 @pytest.mark.parametrize(
@@ -137,6 +141,35 @@ def test_of_another_form_is_refused(name: str) -> None:
 def test_says_what_to_do(api: Canned, rest: Rest, reply: Reply, said: str) -> None:
     """Each refusal names the secret and what would help, and never what it holds."""
     api.replies[PATH] = reply
-    told = refused(Secret(NAME, secret(NAME, rest)).connect)
+    told = refused(Secret(NAME, secret(NAME, lambda origin: rest)).connect)
     assert said in told
     assert f"KUBE_CONFIG_SECRET={NAME}" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        (NAME, "https://secretmanager.googleapis.com"),
+        (
+            "projects/p/locations/europe-west1/secrets/kops/versions/2",
+            "https://secretmanager.europe-west1.rep.googleapis.com",
+        ),
+    ],
+)
+def test_a_regional_secret_is_asked_of_its_region(rest: Rest, name: str, origin: str) -> None:
+    """The global address has none of them, and each region's none of the others."""
+    asked: list[str] = []
+
+    def api(at: str) -> Rest:
+        asked.append(at)
+        return rest
+
+    secret(name, api)
+    assert [origin] == asked
+
+
+@pytest.mark.parametrize("place", ["", "evil.example.com/", "a#b", "EUROPE"])
+def test_a_location_is_no_way_to_another_host(rest: Rest, place: str) -> None:
+    """It becomes part of an address that gets our token."""
+    with pytest.raises(SettingsError, match="locations/REGION"):
+        secret(f"projects/p/locations/{place}/secrets/kops", lambda origin: rest)

@@ -10,11 +10,12 @@ import pytest
 from shared.errors import (
     DiskFailed,
     NextPass,
+    NotAllowed,
     ProviderError,
     StopCreating,
     Unanswered,
 )
-from shared.model import Disk, Snapshot
+from shared.model import Disk, OperationState, Snapshot
 from tests.contract.cloud import DELTAS, MemoryRules, existing, order, rule, seed
 from tests.contract.passes import BRIDGE, DAY, HOUR, PERIOD, counts, one_pass
 from tests.contract.provider import ProviderContract, listed
@@ -167,6 +168,24 @@ class TestCreating:
         assert (made.id, made.disk, made.started) == (asked.name, disk, started)
         assert existing(cloud) == {asked.name}
 
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            {},
+            {"created-by": "k8s-snapshots"},
+            {"created-by": "k8s-snapshots", "k8s-snapshots-cluster": "another"},
+        ],
+    )
+    def test_a_name_that_another_took_is_a_failure(
+        self, cloud: GCECloud, disk: Disk, labels: dict[str, str]
+    ) -> None:
+        """409 for the disk's snapshot by hand or by another cluster: it may go at any time."""
+        asked = order(cloud, disk)
+        cloud.seed(disk, cloud.clock.now(), labels, name=asked.name)
+        with pytest.raises(DiskFailed, match="do not say that this cluster made it") as caught:
+            cloud.provider.create(asked)
+        assert caught.value.code == "alreadyExists"
+
     @pytest.mark.parametrize("place", [(PROJECT, OTHER_ZONE), (ELSEWHERE, ZONE)])
     def test_a_name_that_another_disk_took_is_a_failure(
         self, cloud: GCECloud, disk: Disk, place: tuple[str, str]
@@ -196,6 +215,151 @@ class TestCreating:
         assert cloud.made == ["SnapshotsClient"]
 
 
+class TestOperations:
+    """What became of an accepted creation, which may fail minutes later."""
+
+    def test_is_running_until_the_snapshot_is_done(self, cloud: GCECloud, disk: Disk) -> None:
+        """Its name comes with the creation."""
+        made = cloud.provider.create(order(cloud, disk))
+        assert cloud.provider.operation(PROJECT, made.operation) == OperationState("running")
+        cloud.complete()
+        assert cloud.provider.operation(PROJECT, made.operation) == OperationState("done")
+
+    @pytest.mark.parametrize(
+        "code",
+        ["QUOTA_EXCEEDED", "REGION_QUOTA_EXCEEDED", "RATE_LIMIT_EXCEEDED", "INTERNAL_ERROR",
+         "RESOURCE_OPERATION_RATE_EXCEEDED"],
+    )  # fmt: skip
+    def test_tells_why_it_failed(self, cloud: GCECloud, disk: Disk, code: str) -> None:
+        """By Google's code and in its words, once it has; until then it is under way."""
+        late = timedelta(minutes=3)
+        cloud.gce.fault("snapshots.insert", operation_error=code, late=late, message="So it is.")
+        made = cloud.provider.create(order(cloud, disk))
+        assert cloud.provider.operation(PROJECT, made.operation).state == "running"
+        cloud.clock.advance(late)
+        failed = OperationState("failed", code, f"{code}: So it is.")
+        assert cloud.provider.operation(PROJECT, made.operation) == failed
+        assert existing(cloud) == set()
+
+    def test_tells_why_a_snapshot_is_failed(self, cloud: GCECloud, disk: Disk) -> None:
+        """The snapshot that the listing shows as failed has no reason of its own."""
+        made = cloud.provider.create(order(cloud, disk))
+        cloud.fail(made.id)
+        assert cloud.provider.operation(PROJECT, made.operation).state == "failed"
+
+    def test_a_full_quota_is_told_by_the_operation(self, cloud: GCECloud, disk: Disk) -> None:
+        """Google accepts the insert, and its operation has no room (case gcp-quota)."""
+        cloud.gce.quota = 0
+        made = cloud.provider.create(order(cloud, disk))
+        cloud.clock.advance(HOUR)
+        found = cloud.provider.operation(PROJECT, made.operation)
+        assert (found.state, found.code) == ("failed", "QUOTA_EXCEEDED")
+        assert "Quota 'SNAPSHOTS' exceeded" in found.reason
+
+    def test_one_that_is_forgotten_counts_as_done(self, cloud: GCECloud) -> None:
+        """Google keeps operations for some days only."""
+        assert cloud.provider.operation(PROJECT, "operation-1") == OperationState("done")
+
+    def test_says_where_it_cannot_be_told(self, cloud: GCECloud, disk: Disk) -> None:
+        """Without the permission it is not taken for done."""
+        made = cloud.provider.create(order(cloud, disk))
+        cloud.gce.denied.add("compute.globalOperations.get")
+        with pytest.raises(NotAllowed, match=r"compute\.globalOperations\.get"):
+            cloud.provider.operation(PROJECT, made.operation)
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_a_proxys_page_is_no_answer(self, cloud: GCECloud, disk: Disk, page: str) -> None:
+        """Nothing is known of it then."""
+        made = cloud.provider.create(order(cloud, disk))
+        cloud.gce.fault("globalOperations.get", times=ALWAYS, **PAGES[page])
+        with pytest.raises(Unanswered):
+            cloud.provider.operation(PROJECT, made.operation)
+
+
+class TestWhatGoogleDoesNotHave:
+    """A project or zone that Compute Engine does not know is one rule's trouble, and no other's."""
+
+    @pytest.mark.parametrize("denied", [False, True])
+    def test_a_project(self, cloud: GCECloud, rules: MemoryRules, denied: bool) -> None:
+        """404, or 403 where it is another's: its disk waits with the reason; the others go on."""
+        good, aged = cloud.add_disk(PROJECT), cloud.add_disk(PROJECT)
+        lost = Disk("google", "no-such-project", f"zones/{ZONE}/disks/data")
+        rules.add(good, aged, lost)
+        old = seed(cloud, aged, 400 * DAY)
+        seed(cloud, aged, BRIDGE)
+        seed(cloud, aged, HOUR / 2)
+        if denied:
+            cloud.gce.projects.add(lost.scope)
+            cloud.gce.denied.add(f"{lost.scope}:compute.snapshots.list")
+        report = one_pass(cloud, rules)
+        assert [done.disk for done in report.creations] == [good.id]
+        assert [done.snapshot for done in report.deletions] == [old]
+        assert [scope.scope for scope in report.scopes if not scope.complete] == [lost.scope]
+        assert [waiting.disk for waiting in report.waiting] == [lost.id]
+
+    def test_a_zone(self, cloud: GCECloud, rules: MemoryRules) -> None:
+        """The creation of one disk is refused; the project's others are served."""
+        good = cloud.add_disk(PROJECT)
+        lost = Disk("google", PROJECT, "zones/europe-west9-z/disks/data")
+        rules.add(good, lost)
+        report = one_pass(cloud, rules)
+        assert [done.disk for done in report.creations] == [good.id]
+        assert [p.disk for p in report.problems] + [f.disk for f in report.failures] == [lost]
+
+
+class TestInFlight:
+    """A project has so many operations under way; an insert's is, until its snapshot is done."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, cloud: GCECloud) -> None:
+        cloud.gce.in_flight = 5
+
+    def test_is_not_tried_again(self, cloud: GCECloud) -> None:
+        """No try within seconds helps: snapshots take minutes."""
+        for number in range(5):
+            cloud.provider.create(order(cloud, cloud.add_disk(PROJECT), f"snap-{number}"))
+        with pytest.raises(StopCreating) as caught:
+            cloud.provider.create(order(cloud, cloud.add_disk(PROJECT)))
+        assert caught.value.code == "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"
+        assert cloud.calls() == {"create": 6}
+
+    def test_the_rest_of_the_project_waits(self, cloud: GCECloud, rules: MemoryRules) -> None:
+        """Other projects go on, the next passes take the rest, and no disk is left out."""
+        rules.add(*(cloud.add_disk(PROJECT) for _ in range(12)))
+        rules.add(elsewhere := cloud.add_disk(ELSEWHERE))
+        made = list[str]()
+        for number in range(3):
+            report = one_pass(cloud, rules)
+            made += [done.disk for done in report.creations]
+            assert report.summary.created <= 5 + (number == 0)
+            cloud.complete()
+            cloud.clock.advance(PERIOD)
+        assert elsewhere.id in made
+        assert len(made) == len({*made}) == 13
+
+    def test_few_calls_meet_the_limit(self, cloud: GCECloud, rules: MemoryRules) -> None:
+        """One is enough to know: what is under way beside it, no more."""
+        rules.add(*(cloud.add_disk(PROJECT) for _ in range(40)))
+        report = one_pass(cloud, rules)
+        assert report.summary.created == 5
+        assert report.summary.failed <= 8  # calls at once
+        assert report.summary.failed + report.summary.deferred == 35
+
+    def test_deletions_get_their_turn(self, cloud: GCECloud, rules: MemoryRules) -> None:
+        """They are tried, and where they meet the limit too they are left to a later pass."""
+        aged = cloud.add_disk(PROJECT)
+        rules.add(aged, *(cloud.add_disk(PROJECT) for _ in range(5)))
+        old = [seed(cloud, aged, (400 + n) * DAY) for n in range(2)]
+        seed(cloud, aged, BRIDGE)
+        seed(cloud, aged, HOUR / 2)
+        report = one_pass(cloud, rules)
+        assert report.summary.created == 5
+        assert {(x.action, x.snapshot) for x in report.deferred} == {("delete", s) for s in old}
+        cloud.complete()
+        cloud.clock.advance(PERIOD)
+        assert {done.snapshot for done in one_pass(cloud, rules).deletions} == {*old}
+
+
 class TestDeleting:
     def test_a_failed_deletion_is_tried_again_by_the_next_pass(
         self, cloud: GCECloud, snapshot: Snapshot
@@ -213,6 +377,19 @@ class TestDeleting:
         made = cloud.provider.create(order(cloud, disk))
         with pytest.raises(NextPass, match="not ready"):
             cloud.provider.delete(made)
+
+    @pytest.mark.parametrize("status", ["DELETING", "gone"])
+    def test_a_deletion_that_ends_meanwhile_is_done(
+        self, cloud: GCECloud, snapshot: Snapshot, status: str
+    ) -> None:
+        """An earlier pass's, which Google refuses to begin anew, may end before we look."""
+        cloud.gce.fault("snapshots.delete", "resourceNotReady")
+        if status == "gone":
+            cloud.gce.fault("snapshots.get", "notFound")
+        else:
+            cloud.gce.delete_snapshot(PROJECT, snapshot.id)
+        cloud.provider.delete(snapshot)
+        assert [call.method for call in cloud.gce.calls] == ["snapshots.delete", "snapshots.get"]
 
     def test_deletes_in_the_disks_project(self, cloud: GCECloud) -> None:
         """A snapshot of the same name elsewhere stays."""

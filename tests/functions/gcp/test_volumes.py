@@ -250,6 +250,14 @@ def test_refuses_what_is_no_name(name: str) -> None:
     assert (caught.value.field, caught.value.value) == ("name", name)
 
 
+def test_names_a_projects_number_as_such() -> None:
+    """Compute Engine takes it, and answers with the ID, so that no snapshot would be the disk's."""
+    problem = problem_of(bare(csi(f"projects/123456789012/zones/{A}/disks/data")))
+    assert "is a project's number, and its ID is needed (GCLOUD_PROJECT" in str(problem)
+    with pytest.raises(UnknownDisk, match="gcloud projects describe"):
+        PersistentDisks("123456789012").from_spec({"name": "data", "zone": A})
+
+
 @pytest.mark.parametrize(
     "project",
     ["p", "Some-Project", "123456789012", "some_project", "a" * 31, "example.com:", ":proj-1",

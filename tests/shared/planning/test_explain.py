@@ -7,11 +7,22 @@ import pytest
 from tarsnapper.expire import expire as tarsnapper
 
 from shared.errors import RequestError
+from shared.planning.copies import is_copy_for
 from shared.planning.explanation import Explanation
-from shared.planning.labels import CLUSTER, KEEP
+from shared.planning.labels import (
+    AWS,
+    CLAIM,
+    CLUSTER,
+    KEEP,
+    NAMESPACE,
+    RULE,
+    TAKEN,
+    VOLUME,
+    Labels,
+)
 from shared.request import Only
 from tests.clock import NOON
-from tests.shared.builders import DAY, HOUR, OURS, disk, hourly, snapshot
+from tests.shared.builders import DAY, HOUR, OURS, disk, hourly, rule, snapshot
 from tests.shared.objects_builders import by_disk, snapshot_rule
 from tests.shared.passes.test_run import World, volume
 
@@ -150,3 +161,60 @@ def test_a_long_history_is_cheap() -> None:
     world.cloud.snapshots |= {s.id: msgspec.structs.replace(s, deltas=DELTAS) for s in made}
     assert explained(world).snapshots
     assert timedelta(0) == world.clock.now() - NOON
+
+
+def test_copies_are_told_with_the_disk_that_their_labels_name() -> None:
+    """A copy's volume id means nothing: its labels say what it is of."""
+    world = with_history(3)
+    disk = world.disks[0]
+    (create,) = world.run(mode="plan").plan.creates
+    labels = create.labels
+    mine = [
+        snapshot("copy-1", NOON - DAY, disk=disk, labels=labels | {TAKEN: "2026-06-01T10:00Z"}),
+        snapshot("copy-2", NOON - 2 * DAY, disk=disk, labels=labels),
+        snapshot("copy-3", NOON - 3 * DAY, disk=disk),
+    ]
+    for made in mine:
+        world.cloud.snapshots[made.id] = msgspec.structs.replace(made, copy=True)
+    told = {s.snapshot: (s.fate, s.why) for s in explained(world).snapshots}
+    assert told["copy-1"][0] == told["copy-2"][0] == "not counted"
+    assert "its data is of 2026-06-01 10:00:00 UTC" in told["copy-1"][1]
+    assert "nothing tells of when its data is" in told["copy-2"][1]
+    assert "copy-3" not in told
+    assert len(told) == 5
+
+
+@pytest.mark.parametrize(
+    ("labels", "of"),
+    [
+        ({NAMESPACE: "shop", CLAIM: "data"}, True),
+        ({NAMESPACE: "shop", CLAIM: "other"}, False),
+        ({NAMESPACE: "erp", CLAIM: "data"}, False),
+        ({VOLUME: "pv-data"}, True),
+        ({VOLUME: "pv-other"}, False),
+        ({NAMESPACE: "shop", RULE: "shop-pvc-data"}, True),
+        ({RULE: "shop-pvc-data"}, False),
+        ({}, False),
+    ],
+)
+def test_labels_say_what_a_copy_is_of(labels: dict[str, str], of: bool) -> None:
+    copy = msgspec.structs.replace(snapshot("copy", NOON, labels=OURS | labels), copy=True)
+    assert of == is_copy_for(copy, [rule(DELTAS)], Labels(AWS, cluster="demo"))
+    assert not is_copy_for(copy, [rule(DELTAS, claim="", volume="", namespace="", name="x")],
+                           Labels(AWS))  # fmt: skip
+
+
+def test_archived_ones_and_reasons_of_failures_are_told() -> None:
+    world = with_history(3)
+    (first, *_) = world.cloud.snapshots.values()
+    failed = snapshot("snap-failed", NOON - HOUR, disk=world.disks[0], state="failed")
+    for made in (msgspec.structs.replace(first, tier="archive"),
+                 msgspec.structs.replace(failed, message="the key is disabled")):  # fmt: skip
+        world.cloud.snapshots[made.id] = made
+    report = world.run(mode="explain").report
+    told = {s.snapshot: s for s in report.explanations[0].snapshots}
+    assert [s.snapshot for s in told.values() if s.tier] == [first.id]
+    assert (told[first.id].tier, report.summary.archived) == ("archive", 1)
+    # It stands in the way of the next one, and goes.
+    assert "the key is disabled" in told["snap-failed"].why
+    assert told["snap-failed"].fate == "goes"

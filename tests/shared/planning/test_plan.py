@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source
+from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source, State
 from shared.planning.actions import Create, DiskPlan, Plan
 from shared.planning.labels import (
     AWS,
@@ -174,6 +174,21 @@ def test_warns_of_an_interval_under_twice_the_period() -> None:
     made = planned([rule("PT9M PT1H", disk=A), rule("PT10M PT1H", disk=B)])
     assert [(A, "warning", "PT9M PT1H")] == [(p.disk, p.severity, p.value) for p in made.problems]
     assert 2 == len(made.creates)
+
+
+@pytest.mark.parametrize(
+    ("deltas", "warned"),
+    [("PT5M PT60M PT24H P7D P52W", True), ("PT5M PT15M PT45M", True), ("PT9M59S PT1H", True),
+     ("PT10M PT1H", False), ("PT15M PT60M PT4H PT24H P7D", False)],
+)  # fmt: skip
+def test_warns_of_an_interval_that_the_cloud_cannot_keep(deltas: str, *, warned: bool) -> None:
+    """Google takes one snapshot of a disk in 10 minutes, however often the scheduler asks."""
+    often = msgspec.structs.replace(POLICY, period=timedelta(minutes=1))
+    google = msgspec.structs.replace(often, labels=Labels(GOOGLE, cluster="demo"))
+    made = planned([rule(deltas, disk=A)], policy=google)
+    said = "less than 10 minutes, in which this cloud takes one snapshot of a disk"
+    assert [said in p.message for p in made.problems] == [True] * warned
+    assert planned([rule(deltas, disk=A)], policy=often).problems == ()
 
 
 # Listings
@@ -720,3 +735,42 @@ def test_begins_nothing_that_the_next_pass_would_not_know_again() -> None:
     assert () == made.creates
     assert {A, B} == {problem.disk for problem in made.problems}
     assert all("would not recognise it" in problem.message for problem in made.problems)
+
+
+# Copies, and what holds a place
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.booleans(), st.sampled_from(
+    ["completed", "pending", "failed"])), max_size=40))  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_copies_change_no_plan(copies: list[tuple[int, bool, State]]) -> None:
+    """Whatever their dates, states and volume ids: nothing is due, late or deleted for them."""
+    history = hourly(60, NOW - 2 * HOUR, disk=A, deltas=SHORT)
+    made = [
+        msgspec.structs.replace(
+            snapshot(f"copy-{n}", NOW - hours * HOUR, disk=A if same else B, state=state,
+                     deltas=SHORT),
+            copy=True,
+        )
+        for n, (hours, same, state) in enumerate(copies)
+    ]  # fmt: skip
+    rules = [rule(SHORT, disk=A)]
+    policy = msgspec.structs.replace(POLICY, orphan_grace=timedelta(0))
+    assert planned(rules, history, policy=policy) == planned(
+        rules, [*history, *made], policy=policy
+    )
+
+
+def test_a_failed_snapshot_goes_once_it_is_in_the_way() -> None:
+    """When the next one is due and not before; its reason is told. On Google it is in no way."""
+    failed = msgspec.structs.replace(
+        snapshot("snap-f", NOW - HOUR / 2, disk=A, state="failed"), message="no key"
+    )
+    young = snapshot("snap-c", NOW - HOUR / 2, disk=A)
+    assert gone(planned([rule(SHORT, disk=A)], [failed, young])) == []
+    made = planned([rule(SHORT, disk=A)], [failed])
+    assert [d.reason for d in made.deletes] == ["failed 30 min ago (no key); no backup"]
+    google = msgspec.structs.replace(POLICY, labels=Labels(GOOGLE, cluster="demo"))
+    assert gone(planned([rule(SHORT, disk=A)], [failed], policy=google)) == []
+    kept = msgspec.structs.replace(POLICY, no_deletions="the mirror is in use")
+    assert gone(planned([rule(SHORT, disk=A)], [failed], policy=kept)) == []

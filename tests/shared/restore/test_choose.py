@@ -3,14 +3,24 @@
 import re
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 
 from functions.gcp.volumes import PersistentDisks
 from shared.errors import RequestError
-from shared.model import Disk
-from shared.planning.labels import AWS, CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels
-from shared.restore.choose import find, scopes_of
+from shared.model import Disk, Snapshot
+from shared.planning.labels import (
+    AWS,
+    CLAIM,
+    CLUSTER,
+    NAMESPACE,
+    TAKEN,
+    VOLUME,
+    Labels,
+    taken,
+)
+from shared.restore.choose import find, passed_over, scopes_of
 from shared.restore.request import RestoreRequest, parse_restore
 from shared.restore.volumes import read_cluster_volumes
 from tests.shared import objects_builders as objects
@@ -216,3 +226,80 @@ def test_a_disk_that_only_a_rule_names_is_looked_for_where_it_says() -> None:
 
 def test_a_disk_on_google_is_looked_for_where_its_id_says() -> None:
     assert ["acme-data"] == scopes_of(RestoreRequest(disk=GOOGLE_DISK.id), [])
+
+
+# Copies and archived snapshots
+
+
+def copy(
+    id: str = "snap-copy",  # noqa: A002
+    age: timedelta = timedelta(0),
+    data: timedelta | None = None,
+    label: str = "",
+) -> Snapshot:
+    """Make a copy of a snapshot of shop/data, its volume's id one that a claim has, by chance."""
+    text = label if data is None else (NOW - data).isoformat()
+    made = of_data(id, age, labels=SHOP_DATA | ({TAKEN: text} if text else {}))
+    return msgspec.structs.replace(made, copy=True)
+
+
+def archived(made: Snapshot) -> Snapshot:
+    return msgspec.structs.replace(made, tier="archive")
+
+
+def test_an_original_goes_before_its_copy() -> None:
+    """At the same time of the data, and whatever the time of copying."""
+    original = of_data("snap-a", DAY)
+    for data in (DAY, 2 * DAY, None):
+        assert original == find(DATA, [copy(data=data), original], BOUND, LABELS, NOW)
+
+
+def test_a_copy_is_restored_where_nothing_else_is() -> None:
+    """By its labels; its time is that of its data."""
+    found = find(DATA, [copy("snap-1", data=3 * DAY), copy("snap-2", data=2 * DAY), copy()],
+                 BOUND, LABELS, NOW)  # fmt: skip
+    assert (found.id, found.started, found.copy) == ("snap-2", NOW - 2 * DAY, True)
+    assert find(DATA, [copy()], BOUND, LABELS, NOW).id == "snap-copy"
+
+
+def test_a_time_chooses_copies_by_their_data() -> None:
+    """One that does not say of when its data is answers no time."""
+    asked = parse_restore(NOW, claim="shop/data", at=(NOW - 3 * DAY).isoformat())
+    listed = [copy("snap-1", data=4 * DAY), copy("snap-2", data=2 * DAY), copy("snap-3", 9 * DAY)]
+    assert find(asked, listed, BOUND, LABELS, NOW).id == "snap-1"
+    with pytest.raises(RequestError, match="no completed snapshot"):
+        find(asked, listed[1:], BOUND, LABELS, NOW)
+
+
+@pytest.mark.parametrize("label", ["", "yesterday", "0001-01-01T00:00:00+14:00", "2026-06-31"])
+def test_a_label_that_tells_no_time_is_none(label: str) -> None:
+    made = copy("snap-1", HOUR, label=label)
+    assert taken(made) is None
+    assert find(DATA, [made], BOUND, LABELS, NOW).started == NOW - HOUR
+
+
+def test_a_copy_is_of_no_disk() -> None:
+    """Its volume's id may be that of a volume which lives."""
+    stray = msgspec.structs.replace(copy(), labels={"created-by": "k8s-snapshots"})
+    with pytest.raises(RequestError, match="no completed snapshot of claim shop/data"):
+        find(DATA, [stray], BOUND, LABELS, NOW)
+    for request in (parse_restore(NOW, disk=objects.VOL, snapshot="snap-copy"),
+                    parse_restore(NOW, claim="shop/other", snapshot="snap-copy")):  # fmt: skip
+        with pytest.raises(RequestError, match="snap-copy is a copy, and its labels do not name"):
+            find(request, [copy()], BOUND, LABELS, NOW)
+    asked = parse_restore(NOW, claim="shop/data", snapshot="snap-copy")
+    assert find(asked, [copy()], BOUND, LABELS, NOW).id == "snap-copy"
+
+
+def test_what_is_there_at_once_goes_before_the_archive() -> None:
+    """And what is newer and archived is named; alone it is restored all the same."""
+    old, new = of_data("snap-old", DAY), archived(of_data("snap-new", HOUR))
+    listed = [old, new, archived(of_data("snap-older", 2 * DAY)), copy(data=timedelta(0))]
+    chosen = find(DATA, listed[:3], BOUND, LABELS, NOW)
+    assert chosen == old
+    assert [new] == passed_over(DATA, chosen, listed[:3], BOUND, LABELS, NOW)
+    assert ["snap-copy"] == [s.id for s in passed_over(DATA, chosen, listed, BOUND, LABELS, NOW)]
+    assert new == find(DATA, [new], BOUND, LABELS, NOW)
+    asked = parse_restore(NOW, claim="shop/data", snapshot="snap-new")
+    assert new == find(asked, listed, BOUND, LABELS, NOW)
+    assert [] == passed_over(asked, new, listed, BOUND, LABELS, NOW)

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from shared.errors import RequestError
 from shared.model import Disk
+from shared.planning.labels import TAKEN
 from shared.restore.output import to_yaml
 from shared.restore.request import RestoreRequest
 from shared.restore.volumes import ClusterVolume
@@ -239,3 +241,51 @@ def test_a_listing_that_lacks_some_is_said_to() -> None:
 
 def test_a_snapshot_dated_a_little_ahead_is_said_to_be() -> None:
     assert said(made(found=of_data(age=-timedelta(minutes=5))), "dated ahead of now")
+
+
+# Other drivers, copies and archived snapshots
+
+AUTO = "ebs.csi.eks.amazonaws.com"
+
+
+def test_another_driver_may_be_asked_for() -> None:
+    """For a cluster that is gone, or another kind; the class may then be of the wrong one."""
+    found = made(RestoreRequest(namespace="shop", claim="data", driver=AUTO))
+    assert found.manifests[0]["spec"]["driver"] == AUTO
+    assert said(found, f"StorageClass gp3 must have the provisioner {AUTO}")
+    bare = made(RestoreRequest(namespace="shop", claim="data", driver=AUTO), known=[])
+    assert said(bare, f"provisioner must be {AUTO}")
+    with pytest.raises(RequestError, match=r"--driver x.y: this snapshot's cloud has ebs.csi.aws"):
+        made(RestoreRequest(namespace="shop", claim="data", driver="x.y"))
+
+
+def test_an_archived_one_says_how_it_comes_back() -> None:
+    found = made(found=msgspec.structs.replace(of_data(), tier="archive"))
+    assert said(found, "Check: it is archived")
+    lines = [line for _, line in found.commands]
+    assert lines[1] == (
+        f"aws ec2 restore-snapshot-tier --region eu-west-1 --snapshot-id {ID} "
+        "--temporary-restore-days 14"
+    )
+    assert "describe-snapshot-tier-status" in lines[2]
+    assert "72 hours" in found.commands[1][0]
+    assert lines.index("kubectl apply -f -") > 2
+    assert not [line for _, line in made().commands if "tier" in line]
+
+
+def test_a_copy_says_what_is_known_of_it() -> None:
+    copied = msgspec.structs.replace(of_data(), copy=True)
+    found = made(found=copied)
+    assert said(found, "Copy of a snapshot, copied 2026-06-15 11:00:00 UTC")
+    assert said(found, "nothing tells of when its data is")
+    assert not said(found, "earlier disk")
+    labels = {**copied.labels, TAKEN: copied.started.isoformat()}
+    found = made(found=msgspec.structs.replace(copied, labels=labels))
+    assert said(found, "Copy of a snapshot that was begun 2026-06-15 11:00:00 UTC, 1 h ago")
+    assert not said(found, "nothing tells")
+
+
+def test_what_was_passed_over_is_named() -> None:
+    newer = msgspec.structs.replace(of_data("snap-new", timedelta(0)), tier="archive")
+    assert said(made(newer=[newer]), "snap-new has newer data, of 2026-06-15 12:00:00 UTC, but is "
+                "archived; --snapshot chooses it")  # fmt: skip

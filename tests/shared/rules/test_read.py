@@ -157,11 +157,16 @@ def test_names_the_rule_after_itself_where_there_is_no_claim() -> None:
     assert "pv-pv-data" == only_rule(ruleset).name
 
 
+#: Of two regions, so that nobody can tell which it is.
+ZONES = ("eu-west-1a", "us-east-1a")
+
+
 @pytest.mark.parametrize("source", ["volume", "claim", "by claim"])
 def test_names_the_rule_in_a_problem_as_on_its_snapshots(source: str) -> None:
     """When the region is lost the problem names the rule that the disk's snapshots name."""
     rule = only_rule(read(*SOURCES[source], use_claim_name=True))
-    lost = [volume(zones=(), deltas=DELTAS if source == "volume" else None), *SOURCES[source][1:]]
+    torn = volume(zones=ZONES, deltas=DELTAS if source == "volume" else None)
+    lost = [torn, *SOURCES[source][1:]]
     assert rule.name == only_problem(read(*lost, use_claim_name=True)).rule
 
 
@@ -402,7 +407,7 @@ def test_skips_and_counts_other_clouds_and_drivers(items: list[Json]) -> None:
 
 def test_does_not_guess_the_region_of_a_rules_volume() -> None:
     """A volume whose region cannot be told is the rule's problem, never an empty one (trap 1)."""
-    problem = only_problem(read(volume(zones=()), claim(deltas=DELTAS)))
+    problem = only_problem(read(volume(zones=ZONES), claim(deltas=DELTAS)))
     assert ["PersistentVolume pv-data, region", None, "shop-pvc-data"] == [
         problem.field,
         problem.disk,

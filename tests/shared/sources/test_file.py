@@ -18,6 +18,7 @@ from tests.shared.objects_builders import claim, rules_of, snapshot_rule, volume
 DEMO = Path(__file__).parents[3] / "examples" / "demo-cluster.yaml"
 OBJECTS = [volume(), claim(deltas="P1D P30D"), snapshot_rule(persistentVolumeClaim="data")]
 LIST = {"apiVersion": "v1", "kind": "List", "items": OBJECTS}
+YAML = yaml.safe_dump(LIST)
 #: As `kubectl get --raw` prints a page: its items have no kind.
 BARE = [{key: item[key] for key in ("metadata", "spec")} for item in (volume("a"), volume("b"))]
 PAGE = {"kind": "PersistentVolumeList", "metadata": {"continue": "x"}, "items": BARE}
@@ -131,8 +132,10 @@ def test_words_without_quotes_mean_what_they_mean_to_kubectl(
     assert {"topology.x": text} == objects.volumes[0].metadata.labels
 
 
-@pytest.mark.parametrize("text", [json.dumps(LIST, indent=4), yaml.safe_dump(LIST)])
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [(json.dumps(LIST, indent=4), True), (json.dumps(LIST, indent=4), False), (YAML, False)],
+)
 def test_a_warning_of_kubectl_among_the_objects_is_named(
     file: Path, text: str, first: bool
 ) -> None:
@@ -142,6 +145,12 @@ def test_a_warning_of_kubectl_among_the_objects_is_named(
     with pytest.raises(ClusterError) as caught:
         RulesFile(str(file)).read()
     assert str(caught.value).endswith("redirect with > alone, not 2>&1")
+
+
+def test_a_warning_that_is_a_field_of_yaml_spoils_nothing(file: Path) -> None:
+    """Before the List it reads as one field more."""
+    file.write_text(f"Warning: v1 ComponentStatus is deprecated in v1.19+\n{YAML}")
+    assert counts(RulesFile(str(file)).read()) == (1, 1, 1)
 
 
 def test_says_where_the_objects_were_read(file: Path) -> None:
@@ -192,7 +201,7 @@ WRITE = "kubectl get pv,pvc,snapshotrules --all-namespaces -o"
         (b"\x89PNG\r\n\x1a\n\x00", "is neither JSON nor YAML"),
         (b"\x00" * 100, "is neither JSON nor YAML"),
         (b"kind: \xe9", "is neither JSON nor YAML"),
-        ("when: 2026-99-99", "is neither JSON nor YAML"),
+        ("when: 2026-99-99", "holds no Kubernetes object"),
         (
             "kind: SnapshotRule\nmetadata: &m {name: x, x: *m}",
             "is neither JSON nor YAML: it uses an alias in line 2; write out",

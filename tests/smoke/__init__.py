@@ -1,0 +1,1 @@
+"""The trial in a real account, tried against the stand-ins."""
