@@ -4,23 +4,50 @@ For `s3://backups/demo/rules.json.gz` the bucket is `backups`, the folder `demo/
 
     demo/rules.json.gz                               the mirror
     demo/rules/state/SCOPE.json                      a scope's lease, and what was begun there
+    demo/rules/known.json                            how many disks had rules, by the day
     demo/rules/read.json                             since when the cluster's answers lost rules
     demo/rules/reports/YYYY/MM/DD/TIME-PASS.json.gz  the whole report of a pass
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote
 
+from shared.bounded import TooSlow, within
 from shared.bucket.folder import Folder
-from shared.errors import SettingsError
-from shared.ports import Bucket
+from shared.errors import BucketError, SettingsError
+from shared.ports import Bucket, Stored
 from shared.settings import Settings
 from shared.sources.mirror import Mirror
 
+R = TypeVar("R")
+
 #: Opens a bucket by its name.
 Opener = Callable[[str], Bucket]
+#: Seconds that one call of a bucket may take as a whole; its client's own time-outs are shorter.
+CALL = 40.0
+
+
+class Bounded:
+    """A bucket whose calls end in time; implements `ports.Bucket`."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def get(self, name: str) -> Stored | None:
+        """Read an object."""
+        return self._within("reading", name, lambda: self._bucket.get(name))
+
+    def put(self, name: str, data: bytes, expected: str | None) -> str:
+        """Write an object where it still is the expected version."""
+        return self._within("writing", name, lambda: self._bucket.put(name, data, expected))
+
+    def _within(self, doing: str, name: str, call: Callable[[], R]) -> R:
+        try:
+            return within(CALL, call)
+        except TooSlow as error:
+            raise BucketError(f"{doing} {name}: {error}") from None
 
 
 class Storage(NamedTuple):
@@ -51,7 +78,7 @@ def open_storage(settings: Settings, stores: Mapping[str, Opener]) -> Storage | 
             f"MIRROR_URL is a {scheme}:// address, which this cloud's function cannot read: "
             f"{' or '.join(f'{known}://…' for known in reversed(openers))} would do"
         )
-    bucket = openers[scheme](place)
+    bucket = Bounded(openers[scheme](place))
     mirror = Mirror(bucket, key, url, settings.deltas_annotation_key)
     return Storage(bucket, key.removesuffix(".gz").removesuffix(".json"), mirror)
 

@@ -60,9 +60,10 @@ class KnownRules:
                 return Absence((_problem("known", f"{said}To begin anew, {_ACCEPT}"),))
             known = None
         verdict = compare(known, self._cluster, disks, now, self._window, self._accept)
+        problems = self._problems(verdict)
         if writing and verdict.known != known:
-            self._write(verdict.known, stored)
-        return Absence(tuple(self._problems(verdict)), verdict.lost)
+            problems += self._write(verdict.known, stored)
+        return Absence(tuple(problems), verdict.lost)
 
     def _problems(self, verdict: Verdict) -> list[Problem]:
         found = []
@@ -85,14 +86,17 @@ class KnownRules:
             ))  # fmt: skip
         return found
 
-    def _write(self, known: Known, stored: Stored | None) -> None:
+    def _write(self, known: Known, stored: Stored | None) -> list[Problem]:
+        """Remember it; tell the problem where that fails."""
         data = zlib.compress(msgspec.json.encode(known), 6)
         try:
             self._bucket.put(self._name, data, stored.version if stored else "")
         except Conflict:
             log.info("another pass has remembered the rules meanwhile")
         except BucketError as error:
-            log.error("the rules could not be remembered: %s", error)
+            said = f"the rules could not be remembered, so that missing ones go unnoticed: {error}"
+            return [_problem("known", said)]
+        return []
 
 
 def _decode(stored: Stored) -> Known:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 
+from shared.bounded import Ended, TooSlow, each_within
 from shared.errors import PassError
 from shared.model import Snapshot
 from shared.ports import Listing, Provider
@@ -10,17 +11,24 @@ from shared.ports import Listing, Provider
 log = logging.getLogger(__name__)
 
 
-def list_scopes(provider: Provider, scopes: Sequence[str]) -> list[Listing]:
-    """List each scope once.
+def list_scopes(
+    provider: Provider, scopes: Sequence[str], seconds: float, parallel: int
+) -> list[Listing]:
+    """List each scope once, several at once.
+
+    Together they have so many seconds; what does not end in time is an incomplete listing. One
+    after the other (`parallel` is 1) they are not bounded.
 
     Raises:
         PassError: where there is nothing to go by in any of them.
     """
     if not scopes:
         return []
-    listings = provider.list(scopes)
-    missing = sorted(set(scopes) - {listing.scope for listing in listings})
-    listings += [Listing(scope, (), False, "was not listed") for scope in missing]
+    if parallel == 1:
+        listings = [_listing(scope, Ended(provider.list([scope]))) for scope in scopes]
+    else:
+        ended = each_within(seconds, lambda scope: provider.list([scope]), scopes, parallel)
+        listings = [_listing(scope, outcome) for scope, outcome in ended]
     for listing in listings:
         log.info("listed %d snapshots in %s", len(listing.snapshots), listing.scope)
         if not listing.complete:
@@ -29,6 +37,14 @@ def list_scopes(provider: Provider, scopes: Sequence[str]) -> list[Listing]:
         errors = "; ".join(f"{listing.scope}: {listing.error}" for listing in listings[:3])
         raise PassError(f"no snapshots could be listed: {errors}")
     return listings
+
+
+def _listing(scope: str, ended: Ended[list[Listing]]) -> Listing:
+    try:
+        found = {listing.scope: listing for listing in ended.result()}
+    except TooSlow as error:
+        return Listing(scope, (), False, f"listing it, {error}")
+    return found.get(scope, Listing(scope, (), False, "was not listed"))
 
 
 def snapshots_of(listings: Iterable[Listing]) -> list[Snapshot]:

@@ -19,7 +19,7 @@ from shared.passes.listings import list_scopes, snapshots_of
 from shared.passes.operations import ask_operations
 from shared.passes.reporting import Facts, report_of
 from shared.passes.scope_leases import ScopeLeases
-from shared.passes.trust import PATIENCE, RulesReader, TrustedRules
+from shared.passes.trust import PATIENCE, READING, RulesReader, TrustedRules
 from shared.passes.world import Ports, options_of, policy_of
 from shared.planning.actions import Attempt, Plan
 from shared.planning.attempts import Failed, Review, review
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end of a pass is given, for the writes to the bucket.
 CLOSING = 20.0
+#: The part of what is left of a pass's time that listing may take, and the least in seconds.
+LISTING, LEAST = 0.5, 30.0
 
 
 class Outcome(NamedTuple):
@@ -84,6 +86,7 @@ def read_rules_of(settings: Settings, ports: Ports, writing: bool = False) -> Tr
         max_age=settings.mirror_max_age,
         lapse=3 * settings.schedule_period + PATIENCE,
         writing=writing,
+        seconds=READING if ports.workers > 1 else None,
     ).read()
     ruleset = trusted.ruleset
     ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
@@ -154,7 +157,8 @@ class _Pass:
 
     def _in_scopes(self, trusted: TrustedRules, scopes: list[str]) -> Outcome:
         """Run the pass in the scopes that no other pass holds."""
-        listings = list_scopes(self.ports.provider, scopes)
+        seconds = max(self.deadline.remaining() * LISTING, LEAST)
+        listings = list_scopes(self.ports.provider, scopes, seconds, self.ports.workers)
         listed = snapshots_of(listings)
         reviewed = self._review(listings, listed)
         planned = self._plan(trusted, listings, listed, reviewed.attempts)

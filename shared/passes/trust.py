@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shared.bounded import TooSlow, within
 from shared.bucket.storage import Storage
 from shared.errors import BucketError, ClusterError, Conflict
 from shared.model import Problem, RuleSet, Source
@@ -17,6 +18,8 @@ from shared.text import words
 
 log = logging.getLogger(__name__)
 
+#: Seconds that reading the cluster may take as a whole.
+READING = 120.0
 #: An answer that lost more than half of the rules is believed when one so much later says the same.
 PATIENCE = timedelta(minutes=15)
 
@@ -59,6 +62,7 @@ class RulesReader:
         max_age: of a mirror that may delete.
         lapse: passes that doubt are not further apart.
         writing: whether the pass may write.
+        seconds: that reading the cluster may take; None does not bound it.
     """
 
     def __init__(
@@ -70,9 +74,11 @@ class RulesReader:
         max_age: timedelta,
         lapse: timedelta = timedelta(hours=1),
         writing: bool = False,
+        seconds: float | None = READING,
     ) -> None:
         self._source, self._storage, self._rules = source, storage, rules
         self._max_age, self._lapse, self._writing = max_age, lapse, writing
+        self._seconds = seconds
 
     def read(self) -> TrustedRules:
         """Read the rules.
@@ -81,7 +87,7 @@ class RulesReader:
             ClusterError: where neither cluster nor mirror gives them.
         """
         try:
-            objects = self._source.read()
+            objects = self._read()
         except ClusterError as error:
             if self._storage is None:
                 raise
@@ -93,6 +99,15 @@ class RulesReader:
             return TrustedRules(ruleset, age=age, objects=objects if self._source.live else None)
         why = f"the mirror is {words(age)} old, older than MIRROR_MAX_AGE; nothing is deleted"
         return TrustedRules(_with(ruleset, "mirror", why), why, False, age)
+
+    def _read(self) -> Objects:
+        """Read the objects; a cluster that never comes to an end is one that does not answer."""
+        if not self._source.live or self._seconds is None:
+            return self._source.read()
+        try:
+            return within(self._seconds, self._source.read)
+        except TooSlow as error:
+            raise ClusterError(f"the cluster's API is too slow: reading it, {error}") from None
 
     def _stand_in(self, mirror: Mirror, error: ClusterError) -> TrustedRules:
         """Read the mirror in place of a cluster that cannot be read."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from shared.bounded import TooSlow, within
 from shared.errors import SnapshotsError
 from shared.model import RuleSet
 from shared.objects import Objects
@@ -89,10 +90,13 @@ class StatusWriter:
         def more() -> bool:
             return time.monotonic() < end and left()
 
-        try:
+        def all_of_it() -> None:
             _write_each("statuses", patches, MAX_STATUSES, self._patch, more)
             _write_each("events", self._unknown(posts), MAX_EVENTS, self._post, more)
-        except SnapshotsError as error:
+
+        try:
+            within(BUDGET + 10, all_of_it)
+        except (SnapshotsError, TooSlow) as error:
             log.error("the status in the cluster could not be written: %s", error)
         except Exception as error:
             # Whatever lies on the way to the API may raise anything, with anything in its text.

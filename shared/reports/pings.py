@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from shared.bounded import TooSlow, within
 from shared.model import Source
 from shared.reports.schema import Report
 
@@ -41,7 +42,10 @@ def send(setting: str, url: str) -> None:
     if not url:
         return
     # Said when the error is over: a log that breaks prints the error that is being handled.
-    wrong = _get(url)
+    try:
+        wrong = within(TIMEOUT, lambda: _get(url))
+    except TooSlow:
+        wrong = "does not answer in time"
     if wrong:
         log.warning("%s %s", setting, wrong)
     else:

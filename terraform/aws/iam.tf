@@ -10,7 +10,7 @@ locals {
   mirror_arn  = "${local.bucket_arn}/${local.mirror_key}"
   # Doubts about the cluster's answers are noted in read.json, so only where it is asked.
   remembered = concat(
-    ["${local.bucket_arn}/${local.folder}/state/*"], local.live ? ["${local.bucket_arn}/${local.folder}/read.json"] : []
+    ["${local.bucket_arn}/${local.folder}/state/*", "${local.bucket_arn}/${local.folder}/known.json"], local.live ? ["${local.bucket_arn}/${local.folder}/read.json"] : []
   )
   reports_arn = "${local.bucket_arn}/${local.folder}/reports/*"
 

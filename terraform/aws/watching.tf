@@ -30,6 +30,10 @@ locals {
         metric = "DeletionsHeld", statistic = "Maximum"
         text   = "Deletions are held, and the report says why: a rule may have been mistyped, or rules or listing cannot be trusted now."
       }
+      rules-lost = {
+        metric = "RulesLost", of = 1, statistic = "Maximum"
+        text   = "Half or more of the disks that had a rule lately have none now: they are not snapshotted any more."
+      }
       two-key-disagreement = {
         metric = "TwoKeyDisagreements", of = 1, within = 1, missing = "notBreaching"
         text   = "tarsnapper would keep what the plan deletes: this is a bug, and what they disagree about is held."
@@ -119,10 +123,10 @@ locals {
   # Title, statistic and metrics of each graph, from left to right, three a row.
   graphs = [
     { title = "Passes", stat = "Sum", metrics = ["PassCompleted", "PassFailed", "PassSkipped"] },
-    { title = "Disks", stat = "Maximum", metrics = ["Rules", "Disks", "DisksOverdue", "Problems"] },
+    { title = "Disks", stat = "Maximum", metrics = ["Rules", "Disks", "DisksOverdue", "RulesLost", "Problems", "Notes"] },
     { title = "Worst overdue, in intervals", stat = "Maximum", metrics = ["WorstOverdue"] },
     { title = "Snapshots", stat = "Sum", metrics = ["SnapshotsCreated", "SnapshotsDeleted", "SnapshotsFailed"] },
-    { title = "Not deleted", stat = "Maximum", metrics = ["DeletionsHeld", "Deferred", "Orphans", "TwoKeyDisagreements"] },
+    { title = "Not deleted", stat = "Maximum", metrics = ["DeletionsHeld", "DeletionsUnsettled", "Deferred", "Orphans", "TwoKeyDisagreements"] },
     { title = "Mirror: age in seconds", stat = "Maximum", metrics = ["MirrorAge", "MirrorInUse"] },
     { title = "Duration of a pass, in milliseconds", stat = "Maximum", metrics = ["PassDuration"] },
   ]

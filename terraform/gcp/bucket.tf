@@ -6,7 +6,7 @@ locals {
   prefix = "${replace(var.project_id, "/[.:]/", "-")}-${var.name}"
 }
 
-# Mirror, state and reports: NAME/rules.json.gz, NAME/rules/state/, NAME/rules/read.json, NAME/rules/reports/.
+# Mirror, state and reports: NAME/rules.json.gz, NAME/rules/state/, NAME/rules/known.json, NAME/rules/read.json, NAME/rules/reports/.
 resource "google_storage_bucket" "this" {
   count = var.bucket == "" ? 1 : 0
 

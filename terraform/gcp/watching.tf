@@ -14,8 +14,11 @@ locals {
     SnapshotsDeleted    = "1"
     SnapshotsFailed     = "1"
     DeletionsHeld       = "1"
+    DeletionsUnsettled  = "1"
     Deferred            = "1"
     Problems            = "1"
+    Notes               = "1"
+    RulesLost           = "1"
     Orphans             = "1"
     MirrorInUse         = "1"
     MirrorAge           = "s"
@@ -81,6 +84,13 @@ locals {
       query    = "${local.counted.DeletionsHeld[2]} > 0"
       lasting  = "0s"
       means    = "A pass refused to delete snapshots that the rules let go, since it looks like a mistake; somebody should decide."
+    }
+    rules-lost = {
+      title    = "rules lost"
+      severity = "CRITICAL"
+      query    = "${local.counted.RulesLost[2]} > 0"
+      lasting  = "0s"
+      means    = "Half or more of the disks that had a rule lately have none now: they are not snapshotted any more."
     }
     two-key-disagreement = {
       title    = "two-key disagreement"
@@ -247,11 +257,11 @@ locals {
   charts = [
     { title = "Passes", lines = { completed = local.sum.PassCompleted, failed = local.sum.PassFailed, skipped = local.sum.PassSkipped } },
     { title = "Duration of a pass, ms", lines = { duration = local.mean.PassDuration } },
-    { title = "Rules and disks", lines = { rules = local.mean.Rules, disks = local.mean.Disks } },
+    { title = "Rules and disks", lines = { rules = local.mean.Rules, disks = local.mean.Disks, "disks whose rules are gone" = local.mean.RulesLost } },
     { title = "Disks overdue", lines = { disks = local.mean.DisksOverdue, "the worst, in intervals" = local.mean.WorstOverdue } },
     { title = "Snapshots", lines = { created = local.sum.SnapshotsCreated, deleted = local.sum.SnapshotsDeleted, failed = local.sum.SnapshotsFailed } },
-    { title = "Left for later", lines = { "deletions held" = local.mean.DeletionsHeld, deferred = local.mean.Deferred, disagreements = local.mean.TwoKeyDisagreements } },
-    { title = "Problems and orphans", lines = { problems = local.mean.Problems, orphans = local.mean.Orphans } },
+    { title = "Left for later", lines = { "deletions held" = local.mean.DeletionsHeld, "deletions that wait until their disk is settled" = local.mean.DeletionsUnsettled, deferred = local.mean.Deferred, disagreements = local.mean.TwoKeyDisagreements } },
+    { title = "Problems, notes and orphans", lines = { problems = local.mean.Problems, notes = local.mean.Notes, orphans = local.mean.Orphans } },
     { title = "The mirror", lines = { "in use" = local.mean.MirrorInUse, "age, s" = local.mean.MirrorAge } },
   ]
 }

@@ -112,6 +112,7 @@ run "bucket_and_cluster" {
       SeeWhatIsMissing = "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1"
       Mirror           = "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules.json.gz"
       Remember = join(" ", [
+        "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/known.json",
         "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/read.json",
         "arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/state/*",
       ])

@@ -30,6 +30,7 @@ run "alarms" {
       disks-overdue        = "DisksOverdue"
       snapshots-failed     = "SnapshotsFailed"
       deletions-held       = "DeletionsHeld"
+      rules-lost           = "RulesLost"
       two-key-disagreement = "TwoKeyDisagreements"
       mirror-in-use        = "MirrorInUse"
       problems             = "Problems"
@@ -71,7 +72,7 @@ run "dashboard" {
   command = plan
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.passes.dashboard_body).widgets[0].properties.alarms) == 9
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.passes.dashboard_body).widgets[0].properties.alarms) == 10
     error_message = "every alarm is on the dashboard"
   }
 

@@ -163,7 +163,7 @@ run "it_is_watched" {
   assert {
     condition = keys(google_monitoring_alert_policy.this) == [
       "deletions-held", "disks-overdue", "mirror-in-use", "no-completed-pass", "passes-failing", "problems",
-      "snapshots-failed", "two-key-disagreement",
+      "rules-lost", "snapshots-failed", "two-key-disagreement",
     ]
     error_message = "one alert for each entry of the runbook"
   }

@@ -134,14 +134,16 @@ class TestAsAProcess:
 
     def test_reconciles(self, machine: Machine) -> None:
         """A pass in which one disk failed has done the others, and ends with status 1."""
-        machine.ec2.fault("CreateSnapshot", "InvalidVolume.NotFound")
+        machine.ec2.fault("CreateSnapshot", "InvalidParameter")
 
         done = machine.run("reconcile", LOG_LEVEL="ERROR")
 
         assert done.status == 1
         assert f"{DUE - 1} created; {EXPIRED} deleted" in done.out
         assert "1 failed" in done.out
-        assert re.fullmatch(r"could not create a snapshot of aws:\S+: InvalidVolume.*\n", done.err)
+        assert re.fullmatch(
+            r"could not create a snapshot of aws:\S+: InvalidParameter.*\n", done.err
+        )
         assert changes(machine.ec2) == DUE + EXPIRED
 
     def test_refuses_wrong_settings(self, machine: Machine) -> None:
