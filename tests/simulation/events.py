@@ -7,13 +7,15 @@ from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import Any
 
-from shared.model import Disk
+from shared.model import Disk, Source
 from shared.reports.schema import Report
 from tests.shared.objects_builders import by_disk, claim, snapshot_rule, volume
 from tests.simulation import oracle
 from tests.simulation.oracle import AUTHOR, CLUSTER, DAY, DELTAS, HOUR, MINUTE, Json
 from tests.simulation.world import MIRROR, REGIONS, PassLog, World
 
+#: What a pass is about that could not accept what it was asked to.
+NOT_ACCEPTED = Source("Rules", "", "accept")
 FOREIGN = b'{"items": [{"kind": "Pod"}]}'
 #: How many objects have deltas at most, so that passes stay cheap.
 MOST_RULES = 7
@@ -63,7 +65,8 @@ class Life:
     def heard(self, log: PassLog, report: Report) -> None:
         """Let an operator read what a pass says, and accept what is gone, in time."""
         if log.request.accept_rules:
-            self.accepting = log.degraded
+            missed = any(p.source == NOT_ACCEPTED for p in report.problems)
+            self.accepting = log.degraded or missed
         elif report.summary.rules_lost and self.rng.random() < 0.1:
             self.accepting = True
 

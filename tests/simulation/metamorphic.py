@@ -177,9 +177,7 @@ def _past(asked: Asked, disk: Disk, lists: list[str]) -> Past:
         and oracle.ours(s.labels, labels.cluster)
     }  # fmt: skip
     times = {name: s.started for name, s in counted.items()}
-    return Past(
-        times, {n: s.deltas for n, s in counted.items()}, lists, asked.policy.settle_after
-    )
+    return Past(times, {n: s.deltas for n, s in counted.items()}, lists, asked.policy.settle_after)
 
 
 def _rule(disk: Disk, text: str, name: str) -> Rule:

@@ -27,23 +27,37 @@ class Wellness:
         self.made: list[Real] = []
         self._degraded = world.now() - 1000 * DAY
         self._told: dict[tuple[str, str, datetime], PassLog] = {}
-        self._id = ""
+        self._id, self._forgot = "", world.now() - 1000 * DAY
+        self._accepting: set[int] = set()
         self._ruled: dict[str, datetime] = {}
         self._seen: dict[str, datetime] = {}
         self._counts: list[tuple[datetime, int]] = []
 
+    def begun(self, log: PassLog) -> None:
+        """Forget, where a pass accepts what is there: it may be written at any time from now."""
+        if log.request.accept_rules:
+            self._accepting.add(log.number)
+            self._forget()
+
+    def _forget(self) -> None:
+        self._id, self._forgot = "", self.world.now()
+        for found in (self._counts, self._ruled, self._seen):
+            found.clear()
+
     def ended(self, log: PassLog) -> None:
         """Judge a pass that has ended; without a report it failed, or was killed."""
         self.made += log.created
+        if log.number in self._accepting:
+            self._accepting.remove(log.number)
+            self._forget()
         if log.degraded or log.dead or log.report is None:
             self._degraded = self.world.now()
-            if log.request.accept_rules:  # it may have been written
-                self._id = ""
-                self._counts.clear()
         if log.report is None or log.dead:
             return
         self._well(log, log.report)
         self._attempts(log, log.report)
+        if self._accepting or log.begun <= self._forgot:
+            return
         if not log.report.mirror_in_use and log.report.outcome != "skipped":
             self._name(log, log.report)
             self._lost(log, log.report)
@@ -126,10 +140,7 @@ class Wellness:
     def _name(self, log: PassLog, report: Report) -> None:
         """Look that another CLUSTER_ID is told of until it is accepted."""
         told = any(p.source == CLUSTER_ID for p in report.problems)
-        if log.request.accept_rules:
-            # Whether it was written shows in the next pass.
-            self._id = "" if log.degraded or told else log.cluster
-        elif log.degraded or log.request.mode == "plan":
+        if log.degraded or log.request.mode == "plan":
             return
         elif not self._id:
             self._id = "" if told else log.cluster
@@ -144,9 +155,6 @@ class Wellness:
         self.world.faults["rules lost told"] += bool(lost)
         if lost and now - self.life.shrunk > self.window + 3 * DAY:
             raise Violation(f"pass {log.number} misses {lost} rules, and none has gone")
-        if log.request.accept_rules:
-            self._counts.clear()
-            return
         if log.degraded or log.request.mode == "plan":
             return
         most = max((n for time, n in self._counts if now - time < self.window - DAY), default=0)
