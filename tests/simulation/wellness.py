@@ -142,7 +142,7 @@ class Wellness:
         told = any(p.source == CLUSTER_ID for p in report.problems)
         if log.degraded or log.request.mode == "plan":
             return
-        elif not self._id:
+        if not self._id:
             self._id = "" if told else log.cluster
         elif told != (log.cluster != self._id):
             raise Violation(f"pass {log.number} of {log.cluster} after {self._id}: told is {told}")
