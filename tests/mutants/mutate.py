@@ -155,7 +155,7 @@ def _expressions(node: ast.expr) -> Found:
         yield from _without(node)
 
 
-def _values(value: object) -> tuple[object, ...]:
+def _values(value: object) -> tuple[float, ...]:
     """Give what a constant becomes; texts stay."""
     if isinstance(value, bool):
         return (not value,)
