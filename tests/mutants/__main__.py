@@ -154,31 +154,39 @@ def _simulated() -> int:
     return 0
 
 
-def _stages(tree: Path, file: str) -> Iterator[Callable[[], int]]:
-    """Give what may notice a change, the quickest first."""
-    quick, slow = "not hypothesis", "hypothesis"
+def _quick(tree: Path, file: str) -> Iterator[Callable[[], int]]:
+    """Give what may notice a change and is quick: the tests of its module, and of its room."""
     room, name = f"tests/shared/{Path(file).parent.name}", Path(file).name
     own = f"{room}/test_{name}"
     if (tree / own).exists():
-        yield lambda: _tested([own], quick)
-    yield lambda: _tested([room, f"--ignore={own}"], quick)
-    yield lambda: _tested([room], slow)
+        yield lambda: _tested([own], "not hypothesis")
+    yield lambda: _tested([room, f"--ignore={own}"], "not hypothesis")
+
+
+def _slow(tree: Path, file: str) -> Iterator[Callable[[], int]]:
+    """Give what may notice a change beside that: the simulation, properties, other rooms."""
+    room = f"tests/shared/{Path(file).parent.name}"
     yield _simulated
-    others = [f"tests/shared/{other}" for other in OTHERS if not room.endswith(other)]
-    yield lambda: _tested(others, quick)
+    yield lambda: _tested([room], "hypothesis")
+    yield lambda: _tested(
+        [f"tests/shared/{other}" for other in OTHERS if not room.endswith(other)], "not hypothesis"
+    )
 
 
 _tree: _Tree | None = None
 
 
-def noticed(change: Change) -> str:
+Stages = Callable[[Path, str], Iterator[Callable[[], int]]]
+
+
+def noticed(change: Change, stages: Stages) -> str:
     """Tell what notices a change; empty for nothing."""
     global _tree
     tree = _tree = _tree or _Tree()
     before = (ROOT / change.file).read_text()
     tree.write(change.file, change.text)
     try:
-        for stage in _stages(tree.folder, change.file):
+        for stage in stages(tree.folder, change.file):
             status, said = tree.run(stage)
             if status not in (0, 5):  # 5: no tests
                 failed = re.findall(r"^(?:FAILED|ERROR) \S*?::(.{1,70})", said, re.MULTILINE)
@@ -207,23 +215,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         importlib.import_module(name)
     equal = [change for change in chosen if change.key in EQUIVALENT]
     chosen = [change for change in chosen if change.key not in EQUIVALENT]
-    survived = 0
+    left = chosen
     with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
-        for change, by in pool.imap(_with_notice, chosen):
-            survived += not by
-            print(f"{'killed' if by else 'SURVIVED':<8} {change.file}:{change.line}  "
-                  f"{change.what}  {by and f'[{by}]'}", flush=True)  # fmt: skip
+        for stages in (_quick, _slow):
+            print(f"{len(left)} changes meet {stages.__name__.strip('_')} tests", flush=True)
+            tried, left = left, []
+            for change, by in pool.imap_unordered(_with_notice, [(c, stages) for c in tried]):
+                left += [] if by else [change]
+                print(f"{'killed' if by else 'left':<7}{change.file}:{change.line}  "
+                      f"{change.what}  {by and f'[{by}]'}", flush=True)  # fmt: skip
         pool.map(_clean, range(4 * arguments.workers), chunksize=1)
     for change in equal:
-        print(f"equal    {change.file}:{change.line}  {change.what}  [{EQUIVALENT[change.key]}]")
-    killed = len(chosen) - survived
+        print(f"equal  {change.file}:{change.line}  {change.what}  [{EQUIVALENT[change.key]}]")
+    for change in left:
+        print(f"SURVIVED {change.file}:{change.line}  {change.what}  in: {change.at}")
+    killed = len(chosen) - len(left)
     print(f"{killed} of {len(chosen)} killed ({killed / max(len(chosen), 1):.3f}); "
           f"{len(equal)} left out, which change nothing")  # fmt: skip
-    return int(bool(survived))
+    return int(bool(left))
 
 
-def _with_notice(change: Change) -> tuple[Change, str]:
-    return change, noticed(change)
+def _with_notice(asked: tuple[Change, Stages]) -> tuple[Change, str]:
+    return asked[0], noticed(*asked)
 
 
 def _clean(_: int) -> None:

@@ -146,3 +146,28 @@ def test_a_long_history_is_cheap() -> None:
     world.cloud.snapshots |= {s.id: msgspec.structs.replace(s, deltas=DELTAS) for s in made}
     assert explained(world).snapshots
     assert timedelta(0) == world.clock.now() - NOON
+
+
+def test_what_is_dated_ten_minutes_ahead_counts() -> None:
+    """As it does in the plan."""
+    world = World(1, DELTAS)
+    for minutes in (10, 11):
+        made = snapshot(f"snap-{minutes}", NOON + timedelta(minutes=minutes), disk=world.disks[0])
+        world.cloud.snapshots[made.id] = made
+    fates = {s.snapshot: s.fate for s in explained(world).snapshots}
+    assert ("kept", "it is dated in the future") == (fates["snap-10"], next(
+        s.why for s in explained(world).snapshots if s.snapshot == "snap-11"))  # fmt: skip
+    assert "it is dated in the future" != next(
+        s.why for s in explained(world).snapshots if s.snapshot == "snap-10"
+    )
+
+
+def test_of_equal_times_the_greater_id_comes_first() -> None:
+    """Whatever order the listing has."""
+    orders = []
+    for names in (("snap-1", "snap-2"), ("snap-2", "snap-1")):
+        world = World(1, DELTAS)
+        for name in names:
+            world.cloud.snapshots[name] = snapshot(name, NOON - HOUR, disk=world.disks[0])
+        orders.append([s.snapshot for s in explained(world).snapshots])
+    assert [["snap-2", "snap-1"]] * 2 == orders

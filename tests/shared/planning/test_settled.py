@@ -382,3 +382,13 @@ def test_lets_go_only_what_no_list_of_the_disk_keeps(
 def gone_by_none(history: list[Snapshot], text: str) -> set[str]:
     """Tell what a list keeps, by the plan itself under that list alone, released."""
     return ids(history) - gone(decide(history, text, policy=RELEASING))
+
+
+@pytest.mark.parametrize(("gap", "waits"), [(7 * DAY, True), (7 * DAY - HOUR, False)])
+def test_a_gap_as_long_as_the_retention_is_one(gap: timedelta, waits: bool) -> None:
+    """To the hour."""
+    text = "P1D P7D"
+    before = hourly(4, NOW - gap, DAY, deltas=text)
+    expiry = decide([*before, snapshot("new", NOW, deltas=text)], text)
+    assert waits == bool(held(expiry))
+    assert waits != bool(gone(expiry))
