@@ -66,7 +66,8 @@ class Life:
         """Let an operator read what a pass says, and accept what is gone, in time."""
         if log.request.accept_rules:
             missed = any(p.source == NOT_ACCEPTED for p in report.problems)
-            self.accepting = log.degraded or missed
+            # One that was skipped says nothing of it: who accepts runs it again.
+            self.accepting = log.degraded or missed or report.outcome == "skipped"
         elif report.summary.rules_lost and self.rng.random() < 0.1:
             self.accepting = True
 

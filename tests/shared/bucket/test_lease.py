@@ -114,9 +114,10 @@ def test_a_write_that_failed_is_none() -> None:
     lease = leases(bucket, "a").take(SCOPE, 600)
     assert lease
     bucket.trouble = lambda call, name: "before" if call == "put" else ""
-    for write in (lambda: lease.record({"vol-a": attempt()}, 500), lambda: lease.release({})):
-        with pytest.raises(BucketError):
-            write()
+    with pytest.raises(BucketError):
+        lease.record({"vol-a": attempt()}, 500)
+    with pytest.raises(BucketError):
+        lease.release({})
     with pytest.raises(BucketError):
         leases(bucket, "a").take("us-east-1", 600)
     bucket.trouble = lambda call, name: ""
