@@ -171,3 +171,11 @@ def test_of_equal_times_the_greater_id_comes_first() -> None:
             world.cloud.snapshots[name] = snapshot(name, NOON - HOUR, disk=world.disks[0])
         orders.append([s.snapshot for s in explained(world).snapshots])
     assert [["snap-2", "snap-1"]] * 2 == orders
+
+
+def test_tells_of_a_disk_whose_only_snapshot_is_pending() -> None:
+    """As after the first pass."""
+    world = World(1)
+    world.run()
+    (told,) = explained(world).snapshots
+    assert "not counted" == told.fate
