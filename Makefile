@@ -6,6 +6,8 @@ READY  := $(VENV)/.ready
 ARCH   ?= arm64
 SEEDS  ?= 1000
 START  ?= 0
+SEED   ?= 0
+COUNT  ?= 150
 FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
@@ -34,8 +36,8 @@ smoke: $(READY) ## try it in a real account and remove everything again (CLOUD=a
 simulate: $(READY) ## break passes by injected faults for years of virtual time (SEEDS=1000, START=0)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START)
 
-mutants: $(READY) ## show that the tests notice when the core is broken on purpose
-	@$(BIN)/python -m tests.mutants
+mutants: $(READY) ## show that tests notice small changes of the core (SEED=0, COUNT=150)
+	@$(BIN)/python -m tests.mutants --seed $(SEED) --count $(COUNT)
 
 fuzz: $(READY) ## feed untrusted input for longer (FUZZ=20000 examples a test)
 	@FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz

@@ -92,6 +92,8 @@ class KnownRules:
         try:
             self._bucket.put(self._name, data, stored.version if stored else "")
         except Conflict:
+            if self._accept:
+                return [not_accepted("another pass remembered the rules meanwhile")]
             log.info("another pass has remembered the rules meanwhile")
         except BucketError as error:
             said = f"the rules could not be remembered, so that missing ones go unnoticed: {error}"
@@ -110,6 +112,11 @@ def _decode(stored: Stored) -> Known:
     if known.kind != KIND or not unpacker.eof:
         raise ValueError
     return known
+
+
+def not_accepted(why: str) -> Problem:
+    """Say that a pass was asked to accept what is there, and could not."""
+    return _problem("accept", f"accept_rules had no effect: {why}. Run the pass again")
 
 
 def _problem(name: str, message: str) -> Problem:

@@ -14,7 +14,7 @@ from shared.model import Disk, RuleSet, Snapshot
 from shared.passes.apply import apply
 from shared.passes.deadline import Deadline
 from shared.passes.journal import AttemptJournal
-from shared.passes.known_rules import KnownRules
+from shared.passes.known_rules import Absence, KnownRules, not_accepted
 from shared.passes.listings import list_scopes, snapshots_of
 from shared.passes.operations import ask_operations
 from shared.passes.reporting import Facts, report_of
@@ -137,11 +137,14 @@ class _Pass:
     def _noticed(self, trusted: TrustedRules) -> TrustedRules:
         """Add what is missing since earlier passes to the rules' own problems."""
         storage, labels = self.ports.storage, self.ports.labels
-        if storage is None or trusted.in_use:
-            return trusted
         window, accept = self.settings.settle_after, self.request.accept_rules
-        known = KnownRules(storage, labels.cluster, window, accept)
-        found = known.look(disks_of(trusted.ruleset), self.ports.clock.now(), self.changing)
+        if storage is None or (trusted.in_use and not accept):
+            return trusted
+        if trusted.in_use:
+            found = Absence((not_accepted("the cluster could not be read"),))
+        else:
+            known = KnownRules(storage, labels.cluster, window, accept)
+            found = known.look(disks_of(trusted.ruleset), self.ports.clock.now(), self.changing)
         self.lost = found.lost
         problems = (*trusted.ruleset.problems, *found.problems)
         ruleset = msgspec.structs.replace(trusted.ruleset, problems=problems)

@@ -24,7 +24,8 @@ def broken_disks(
     broken: dict[Disk, Problem] = {}
     nameless: dict[tuple[str, str], Problem] = {}
     value = labels.encoding.value
-    for problem in ruleset.problems:
+    # Of several problems of a disk always the same one counts, however the objects are listed.
+    for problem in sorted(ruleset.problems, key=lambda p: (p.source, p.field)):
         if problem.severity != "error":
             continue
         if problem.disk:

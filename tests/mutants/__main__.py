@@ -1,94 +1,247 @@
-"""Break the core in each way, and show what notices; exit status 1 where nothing does."""
+"""Break the core on purpose, one small change at a time, and show what notices.
+
+Changes are sampled by a seed from all that `mutate.py` finds; `--named` takes the written ones.
+"""
 
 import argparse
+import importlib
+import multiprocessing
 import os
+import random
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from tests.mutants.equivalents import EQUIVALENT
+from tests.mutants.mutate import Change, changes_of
 from tests.mutants.patches import MUTANTS, Mutant
 
 ROOT = Path(__file__).parent.parent.parent
-#: Seeds that a mutant must survive to go on to the tests.
-SEEDS = 150
-TESTS = tuple(
-    f"tests/shared/{name}.py"
-    for name in (
-        "planning/test_expiry", "planning/test_due", "planning/test_plan", "planning/test_orphans",
-        "bucket/test_lease", "passes/test_trust", "passes/test_run", "rules/test_read",
-        "passes/test_apply",
-    )
+PURE = (
+    "shared/planning/*.py", "shared/retention/*.py", "shared/rules/*.py", "shared/bucket/lease.py",
+    "shared/passes/trust.py", "shared/passes/journal.py", "shared/passes/apply.py",
+    "shared/passes/scope_leases.py", "shared/passes/known_rules.py", "shared/sources/mirror.py",
 )  # fmt: skip
+#: Seeds of the simulation that a change meets after the tests of its room.
+SEEDS = 6
+#: The rooms whose tests come last, for what the room's own and the simulation let pass.
+OTHERS = ("passes", "planning", "rules", "retention", "sources", "bucket", "restore", "reports")
+#: Seconds after which what does not end counts as noticed.
+LONGEST = 300
+#: What is imported once, so that each change need not.
+PRELOADED = ("boto3", "hypothesis", "isodate", "kubernetes.client", "msgspec", "pytest", "rich",
+             "tarsnapper.expire", "yaml")  # fmt: skip
 
 
 def apply(mutant: Mutant, tree: Path) -> None:
     """Patch a tree; raise where the text is not there just once."""
     path = tree / mutant.file
-    text = path.read_text()
+    path.write_text(_patched(mutant, path.read_text()))
+
+
+def _patched(mutant: Mutant, text: str) -> str:
     if text.count(mutant.old) != 1:
         raise LookupError(f"{mutant.name}: {mutant.file} has its text {text.count(mutant.old)} "
                           "times")  # fmt: skip
-    path.write_text(text.replace(mutant.old, mutant.new))
+    return text.replace(mutant.old, mutant.new)
 
 
-def caught_by(mutant: Mutant) -> str:
-    """Tell what notices a mutant: a seed of the simulation, else a test; empty for nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder)
-        for name in ("shared", "functions", "tests", "examples"):
-            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", tree)
-        apply(mutant, tree)
-        script = (
-            "import sys\n"
-            "from tests.simulation.run import simulate\n"
-            f"for seed in range({SEEDS}):\n"
-            "    try:\n"
-            "        found = simulate(seed).violation\n"
-            "    except Exception as error:\n"
-            "        found = repr(error)\n"
-            "    if found:\n"
-            "        sys.exit(f'seed {seed}: {found[:90]}')\n"
-        )
-        done = _run(tree, "-c", script)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines()
-            return lines[-1] if lines else "a crash"
-        done = _run(tree, "-m", "pytest", "-x", "-q", "-rf", *TESTS)
-        failed = re.findall(r"^FAILED \S+?::(\S+)", done.stdout, re.MULTILINE)
-        return failed[0] if failed else "a crash" if done.returncode else ""
+def named(name: str) -> list[Change]:
+    """Give the written changes whose name contains a text."""
+    found = []
+    for mutant in MUTANTS:
+        if name in mutant.name:
+            text = (ROOT / mutant.file).read_text()
+            line = text[: text.find(mutant.old)].count("\n") + 1
+            found.append(Change(mutant.file, line, "", mutant.name, _patched(mutant, text)))
+    return found
 
 
-def _run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree)},
-        capture_output=True,
-        text=True,
-        check=False,
+def everything(only: str = "") -> list[Change]:
+    """List all changes of the pure modules, or of the files whose name contains a text."""
+    files = [path.relative_to(ROOT) for pattern in PURE for path in sorted(ROOT.glob(pattern))]
+    return [
+        change
+        for file in files
+        if only in str(file)
+        for change in changes_of(str(file), (ROOT / file).read_text())
+    ]
+
+
+class _Tree:
+    """One worker's copy of what is broken and tested."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+        self._written = 0
+        for name in ("shared", "functions", "tests", "examples", "docs", "manifests"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
+        shutil.copy(ROOT / "pyproject.toml", self.folder)
+
+    def write(self, file: str, text: str) -> None:
+        """Write a file with a time of its own, so that no compiled one is taken for it."""
+        path, self._written = self.folder / file, self._written + 1
+        path.write_text(text)
+        os.utime(path, (self._written, self._written))
+
+    def run(self, function: Callable[[], int]) -> tuple[int, str]:
+        """Run something in a process of its own; give its status and what it printed."""
+        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)
+        output = self.folder / "output.txt"
+        child = os.fork()
+        if not child:
+            _become(self.folder, output, function)
+        until = time.monotonic() + LONGEST
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+            if time.monotonic() > until:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return 1, "too slow"
+            time.sleep(0.05)
+        return os.waitstatus_to_exitcode(ended[1]), output.read_text()
+
+
+def _become(folder: Path, output: Path, function: Callable[[], int]) -> None:
+    """Run a function in a tree, with the modules of that, and end the process."""
+    status = 99
+    try:
+        target = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+        os.chdir(folder)
+        sys.path[:] = [str(folder), *(p for p in sys.path if p not in ("", str(ROOT)))]
+        for name in [*sys.modules]:
+            if name.split(".")[0] in ("shared", "functions", "tests"):
+                del sys.modules[name]
+        status = function()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _tested(paths: Sequence[str], marks: str) -> int:
+    import hypothesis
+    import pytest
+
+    # A machine that is busy must not be taken for a test that fails.
+    hypothesis.settings.register_profile(
+        "mutants",
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    hypothesis.settings.load_profile("mutants")
+    options = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", "-m", marks]
+    return int(pytest.main([*options, *paths]))
+
+
+def _simulated() -> int:
+    simulate = importlib.import_module("tests.simulation.run").simulate
+    for seed in range(SEEDS):
+        if found := simulate(seed).violation:
+            print(f"FAILED seed::{seed}: {found[:90]}")
+            return 1
+    return 0
+
+
+def _quick(tree: Path, file: str) -> Iterator[Callable[[], int]]:
+    """Give what may notice a change and is quick: the tests of its module, and of its room."""
+    room, name = f"tests/shared/{Path(file).parent.name}", Path(file).name
+    own = f"{room}/test_{name}"
+    if (tree / own).exists():
+        yield lambda: _tested([own], "not hypothesis")
+    yield lambda: _tested([room, f"--ignore={own}"], "not hypothesis")
+
+
+def _slow(tree: Path, file: str) -> Iterator[Callable[[], int]]:
+    """Give what may notice a change beside that: the simulation, properties, other rooms."""
+    room = f"tests/shared/{Path(file).parent.name}"
+    yield _simulated
+    yield lambda: _tested([room], "hypothesis")
+    yield lambda: _tested(
+        [f"tests/shared/{other}" for other in OTHERS if not room.endswith(other)], "not hypothesis"
     )
 
 
+_tree: _Tree | None = None
+
+
+Stages = Callable[[Path, str], Iterator[Callable[[], int]]]
+
+
+def noticed(change: Change, stages: Stages) -> str:
+    """Tell what notices a change; empty for nothing."""
+    global _tree
+    tree = _tree = _tree or _Tree()
+    before = (ROOT / change.file).read_text()
+    tree.write(change.file, change.text)
+    try:
+        for stage in stages(tree.folder, change.file):
+            status, said = tree.run(stage)
+            if status not in (0, 5):  # 5: no tests
+                failed = re.findall(r"^(?:FAILED|ERROR) \S*?::(.{1,70})", said, re.MULTILINE)
+                return failed[0] if failed else said.strip().splitlines()[-1:][0][:70]
+    finally:
+        tree.write(change.file, before)
+    return ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run all mutants, or those whose name contains the argument."""
+    """Sample changes, run what may notice them, and print the score."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("name", nargs="?", default="", help="only mutants whose name contains it")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
+    parser.add_argument("--count", type=int, default=150, help="how many (default 150)")
+    parser.add_argument("--only", default="", help="of files whose name contains this")
+    parser.add_argument("--named", nargs="?", const="", help="those of patches.py, by their name")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     arguments = parser.parse_args(argv)
-    chosen = [mutant for mutant in MUTANTS if arguments.name in mutant.name]
-    survivors = 0
-    with ThreadPoolExecutor(arguments.workers) as pool:
-        for mutant, caught in zip(chosen, pool.map(caught_by, chosen), strict=True):
-            survivors += not caught
-            print(f"{'caught' if caught else 'SURVIVED':<9} {mutant.name:<48} {caught}", flush=True)
-    print(f"{len(chosen) - survivors} of {len(chosen)} mutants caught")
-    return int(bool(survivors))
+    if arguments.named is not None:
+        chosen = named(arguments.named)
+    else:
+        found = everything(arguments.only)
+        chosen = random.Random(arguments.seed).sample(found, min(arguments.count, len(found)))
+        print(f"{len(chosen)} of {len(found)} changes, seed {arguments.seed}", flush=True)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    equal = [change for change in chosen if change.key in EQUIVALENT]
+    chosen = [change for change in chosen if change.key not in EQUIVALENT]
+    left = chosen
+    with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
+        for stages in (_quick, _slow):
+            print(f"{len(left)} changes meet {stages.__name__.strip('_')} tests", flush=True)
+            tried, left = left, []
+            for change, by in pool.imap_unordered(_with_notice, [(c, stages) for c in tried]):
+                left += [] if by else [change]
+                print(f"{'killed' if by else 'left':<7}{change.file}:{change.line}  "
+                      f"{change.what}  {by and f'[{by}]'}", flush=True)  # fmt: skip
+        pool.map(_clean, range(4 * arguments.workers), chunksize=1)
+    for change in equal:
+        print(f"equal  {change.file}:{change.line}  {change.what}  [{EQUIVALENT[change.key]}]")
+    for change in left:
+        print(f"SURVIVED {change.file}:{change.line}  {change.what}  in: {change.at}")
+    killed = len(chosen) - len(left)
+    print(f"{killed} of {len(chosen)} killed ({killed / max(len(chosen), 1):.3f}); "
+          f"{len(equal)} left out, which change nothing")  # fmt: skip
+    return int(bool(left))
+
+
+def _with_notice(asked: tuple[Change, Stages]) -> tuple[Change, str]:
+    return asked[0], noticed(*asked)
+
+
+def _clean(_: int) -> None:
+    if _tree:
+        shutil.rmtree(_tree.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

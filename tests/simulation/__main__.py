@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.simulation",
         description="Drive passes of the real core over virtual time, with faults at every call, "
-        "and check the safety properties P1 to P6 after every step.",
+        "and check the safety properties P1 to P7 after every step.",
     )
     parser.add_argument("--seeds", type=int, default=1000, help="how many (default 1000)")
     parser.add_argument("--start", type=int, default=0, help="the first one (default 0)")

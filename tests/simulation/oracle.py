@@ -1,31 +1,41 @@
 """What is right, told independently of the core: rules out of objects, and who may go.
 
-Nothing here calls what it judges: rules are read again from the plain JSON, and retention is
-tarsnapper's own.
+Nothing here calls what it judges: rules are read again from the plain JSON, deltas by a parser of
+their own, and retention is tarsnapper's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import calendar
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from tarsnapper.expire import expire as tarsnapper
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-#: The deltas that the simulation writes, and what they mean.
-DELTAS: dict[str, tuple[timedelta, ...]] = {
-    "PT1H P1D": (HOUR, DAY),
-    "PT1H PT6H P2D": (HOUR, 6 * HOUR, 2 * DAY),
-    "PT3H P1D P7D": (3 * HOUR, DAY, 7 * DAY),
-    "PT6H P3D": (6 * HOUR, 3 * DAY),
-    "P1D P7D P30D": (DAY, 7 * DAY, 30 * DAY),
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+#: The deltas that the simulation writes, by how fast the worlds are in which most rules are so.
+TEMPOS: dict[str, tuple[str, ...]] = {
+    "hours": ("PT1H P1D", "PT1H PT6H P2D", "PT3H P1D P7D", "PT6H P3D"),
+    "days": ("P1D P7D P30D", "P1D P30D P360D", "P1D P3D", "P2D P14D P60D", "P1D P1M P6M"),
+    "weeks": ("P7D P28D P360D", "P1M P1Y", "P14D P90D", "P1W P6M P2Y", "P30D P360D"),
 }
 MANGLED = ("PT1H P1X", "P1D", "", "hourly", 5, None)
 KEY = "backup.kubernetes.io/deltas"
 AUTHOR = {"created-by": "k8s-snapshots"}
 CLUSTER = "k8s-snapshots-cluster"
+DELTAS = "k8s-snapshots-deltas"
+KEEP = "k8s-snapshots-keep"
 FUTURE = timedelta(minutes=10)
+#: How long a listing may hide a snapshot.
+LAG = HOUR
 
 Json = dict[str, Any]
+#: Months have no length of their own, and are counted.
+Span = timedelta | int
+
+_SPAN = re.compile(r"P(?:(\d+)([YMWD])|T(\d+)([HM]))")
+_UNITS = {"W": timedelta(weeks=1), "D": DAY, "H": HOUR, "M": MINUTE}
 
 
 class Rules(NamedTuple):
@@ -44,7 +54,7 @@ def rules_of(items: Iterable[Json]) -> Rules:
 
     def add(volume: Json | str, text: Any) -> None:
         name = volume if isinstance(volume, str) else volume["spec"]["csi"]["volumeHandle"]
-        if text in DELTAS:
+        if isinstance(text, str) and read(text):
             found.setdefault(name, []).append(text)
         else:
             broken.add(name)
@@ -66,10 +76,50 @@ def rules_of(items: Iterable[Json]) -> Rules:
     return Rules(found, frozenset(broken))
 
 
-def interval(rules: Rules, disk: str) -> timedelta | None:
-    """Tell the smallest interval that the rules give a disk."""
-    lists = rules.deltas.get(disk)
-    return min(DELTAS[text][0] for text in lists) if lists else None
+# Deltas
+
+
+@lru_cache(maxsize=4096)
+def read(text: str) -> tuple[Span, ...]:
+    """Read deltas, ascending; nothing where they cannot be understood."""
+    found: list[Span] = []
+    for word in text.split():
+        match = _SPAN.fullmatch(word)
+        if match is None:
+            return ()
+        count, unit, hours, part = match.groups()
+        if unit and unit in "YM":
+            found.append(int(count) * (12 if unit == "Y" else 1))
+        else:
+            found.append(int(count or hours) * _UNITS[unit or part])
+    return tuple(sorted(found, key=_rough)) if len(found) > 1 else ()
+
+
+def _rough(span: Span) -> timedelta:
+    return span if isinstance(span, timedelta) else span * timedelta(days=30.4)
+
+
+def lists_of(label: str) -> tuple[str, ...]:
+    """Read the lists that a snapshot names; nothing where one of them cannot be understood."""
+    texts = tuple(label.split(" / "))
+    return texts if all(read(text) for text in texts) else ()
+
+
+def resolve(text: str, anchor: datetime) -> list[timedelta]:
+    """Give the lengths of deltas before an anchor, ascending."""
+    lengths = [s if isinstance(s, timedelta) else anchor - _before(anchor, s) for s in read(text)]
+    return sorted(lengths)
+
+
+def _before(anchor: datetime, months: int) -> datetime:
+    year, month = divmod(anchor.year * 12 + anchor.month - 1 - months, 12)
+    day = min(anchor.day, calendar.monthrange(year, month + 1)[1])
+    return anchor.replace(year=year, month=month + 1, day=day)
+
+
+def interval(lists: Iterable[str], now: datetime) -> timedelta:
+    """Tell the smallest interval that lists of deltas give a disk."""
+    return min(resolve(text, now)[0] for text in lists)
 
 
 def spacing(every: timedelta, period: timedelta) -> timedelta:
@@ -77,12 +127,111 @@ def spacing(every: timedelta, period: timedelta) -> timedelta:
     return every - min(period / 2, every / 4)
 
 
-def let_go(times: Mapping[str, datetime], lists: Sequence[str]) -> set[str]:
+# Retention
+
+
+def kept_by(times: Mapping[str, datetime], text: str) -> frozenset[str]:
+    """Tell which snapshots tarsnapper keeps under a list of deltas."""
+    return _kept_by(tuple(sorted(times.items())), text)
+
+
+@lru_cache(maxsize=4096)
+def _kept_by(times: tuple[tuple[str, datetime], ...], text: str) -> frozenset[str]:
+    lengths = resolve(text, max(time for _, time in times))
+    return frozenset(tarsnapper(dict(times), lengths))
+
+
+def let_go(times: Mapping[str, datetime], lists: Iterable[str]) -> set[str]:
     """Tell which snapshots tarsnapper lets go under every list of deltas."""
-    gone = set(times)
-    for text in lists:
-        gone -= set(tarsnapper(dict(times), list(DELTAS[text])))
-    return gone
+    return set(times).difference(*(kept_by(times, text) for text in lists))
+
+
+class Past:
+    """The completed snapshots of one disk, as a pass was shown them: what may go of them (P7).
+
+    Args:
+        times: when each was begun.
+        labels: what each says of its deltas; empty for nothing.
+        lists: those in force.
+        settle: SETTLE_AFTER.
+        kept: what stays for another reason, such as the keep label.
+    """
+
+    def __init__(
+        self,
+        times: Mapping[str, datetime],
+        labels: Mapping[str, str],
+        lists: Sequence[str],
+        settle: timedelta,
+        kept: Collection[str] = (),
+    ) -> None:
+        self._times, self._labels, self._settle = times, labels, settle
+        self._order = sorted(times, key=lambda name: (times[name], name))
+        self._anchor = max(times.values())
+        self._wanted = {read(text) for text in lists}
+        self.gone = let_go(times, lists) - set(kept)
+
+    @cached_property
+    def witness(self) -> str:
+        """Find the oldest of the newest unbroken run that has just the lists in force."""
+        found = ""
+        for name in reversed(self._order):
+            label = self._labels[name]
+            if not label:
+                continue
+            if {read(text) for text in lists_of(label)} != self._wanted:
+                break
+            found = name
+        return found
+
+    def settled(self, longer: timedelta = timedelta(0)) -> bool:
+        """Tell whether the lists in force are unchanged for long enough."""
+        since = self._times[self.witness] if self.witness else self._anchor
+        return self._anchor - since >= self._settle + longer
+
+    def stays(self, name: str, longer: timedelta = timedelta(0)) -> str:
+        """Say why a snapshot must not go though the lists in force let it go; empty if it may.
+
+        With `longer` it is said why it may be held by one that takes so much longer to settle.
+        """
+        if not self.settled(longer):
+            if why := self._owed.get(name):
+                return why
+            if name == self.witness and any(other in self._owed for other in self.gone - {name}):
+                return "it is the witness of what waits"
+        return self._gap(name, longer)
+
+    @cached_property
+    def _owed(self) -> dict[str, str]:
+        """Say of what goes why it waits for the disk to settle."""
+        texts = {text for label in self._labels.values() for text in lists_of(label)}
+        found = {}
+        for name in self.gone:
+            if not lists_of(self._labels[name]):
+                found[name] = "it names no deltas that can be read"
+            elif keeps := sorted(t for t in texts if name in kept_by(self._times, t)):
+                found[name] = f"{keeps[0]!r}, which snapshots of the disk name, keeps it"
+        return found
+
+    def _gap(self, name: str, longer: timedelta) -> str:
+        """Say whether it lies before a gap that has not lasted long enough."""
+        lists = [resolve(text, self._anchor) for text in lists_of(self._labels[name])]
+        if not lists:
+            return ""
+        reach = min(lengths[-1] for lengths in lists)
+        of_reach = [lengths[0] for lengths in lists if lengths[-1] == reach]
+        # By the interval of the list that reaches so far, or of any where it only may be held.
+        every = min(lengths[0] for lengths in lists) if longer else max(of_reach)
+        times = [self._times[other] for other in self._order]
+        place = self._order.index(name)
+        for before, after in zip(times[place:], times[place + 1 :], strict=False):
+            if after - before >= reach:
+                wait = min(self._settle + longer, reach - every)
+                return "it lies before a gap" if self._anchor - after < wait else ""
+        return ""
+
+
+# Labels
 
 
 def ours(labels: Mapping[str, str], cluster: str) -> bool:
@@ -92,5 +241,5 @@ def ours(labels: Mapping[str, str], cluster: str) -> bool:
 
 def is_kept(labels: Mapping[str, str], now: datetime) -> bool:
     """Tell whether the keep label forbids to delete."""
-    value = labels.get("k8s-snapshots-keep")
+    value = labels.get(KEEP)
     return value == "true" or (value is not None and now.date().isoformat() <= value)

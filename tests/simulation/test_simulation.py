@@ -8,14 +8,22 @@ import pytest
 from tests.simulation.__main__ import main, summarize
 from tests.simulation.run import Result, simulate
 
-SEEDS = 60
+SEEDS = 24
 FAULTS = {
-    "API down", "API fails", "API lies", "bucket down", "bucket fails", "by hand", "creation fails",
-    "defect", "in use", "killed", "listing cut short", "listing fails", "listing lags",
-    "listing twice",
-    "lost after", "lost before", "mirror foreign", "mirror gone", "mirror stale", "mirror torn",
-    "permission lost", "scope full", "slow call", "slow snapshot", "snapshot fails", "throttled",
-    "two at once", "write lost after", "write repeated",
+    "API down", "API fails", "API lies", "bucket down", "bucket fails", "cluster renamed",
+    "creation fails", "defect", "disk gone", "in use", "killed", "listing cut short",
+    "listing fails", "listing lags", "listing twice", "lost after", "lost before", "mirror foreign",
+    "mirror gone", "mirror stale", "mirror torn", "never shows", "operation fails late",
+    "operation not told", "paused", "permission lost", "rule flaps", "rule tightened",
+    "rule vanishes", "rules purged", "scope full", "slow call", "slow snapshot",
+    "snapshot fails", "snapshots without lists", "throttled", "two at once", "write lost after",
+    "write repeated",
+}  # fmt: skip
+#: What the judges must have met, so that they do not pass for want of anything to judge.
+MET = {
+    "accepted", "all is well", "attempt failed", "backfill", "deleted once settled", "forced",
+    "held until settled", "one scope", "other id told", "plan", "planned again", "release",
+    "released", "rules lost told", "settled",
 }  # fmt: skip
 
 
@@ -25,14 +33,14 @@ def results() -> list[Result]:
 
 
 def test_no_property_is_violated(results: list[Result]) -> None:
-    """P1 to P6 hold after every step of every seed; replay one with `--seed`."""
+    """P1 to P7 hold after every step of every seed; replay one with `--seed`."""
     assert [] == [(result.seed, result.violation) for result in results if result.violation]
 
 
 def test_every_kind_of_fault_is_injected(results: list[Result]) -> None:
-    """And passes end in every way, over months, with snapshots made and deleted."""
+    """And passes end in every way, over months, with snapshots made, held and deleted."""
     faults = sum((result.faults for result in results), Counter[str]())
-    assert faults.keys() >= FAULTS
+    assert set() == (FAULTS | MET) - (+faults).keys()
     outcomes = sum((result.outcomes for result in results), Counter[str]())
     assert {"completed", "partial", "skipped", "failed", "killed"} == outcomes.keys()
     assert sum((result.span for result in results), timedelta(0)) > timedelta(days=365)
@@ -41,7 +49,7 @@ def test_every_kind_of_fault_is_injected(results: list[Result]) -> None:
 
 def test_a_seed_is_always_the_same(results: list[Result]) -> None:
     """Also where passes take turns, so that what was found once is found again."""
-    busy = [result.seed for result in results if result.faults["two at once"] > 10][:3]
+    busy = [result.seed for result in results if result.faults["two at once"] > 10][:2]
     assert busy
     for seed in busy:
         assert results[seed] == simulate(seed)

@@ -1,65 +1,61 @@
-"""A cloud, a cluster and a bucket in virtual time, which go wrong by a seed."""
+"""Everything that a cluster's life consists of, in virtual time, and what goes wrong by a seed."""
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
 
-from functions.aws.volumes import EBSVolumes
-from shared.errors import (
-    BucketError,
-    ClusterError,
-    Conflict,
-    DiskFailed,
-    NextPass,
-    NotAllowed,
-    ProviderError,
-    Refused,
-    StopCreating,
-    Unanswered,
-    UnknownDisk,
-)
-from shared.model import Disk, OperationState, Snapshot, State
-from shared.objects import Objects
-from shared.planning.actions import Create
-from shared.planning.labels import AWS
-from shared.ports import Check, Listing, Stored, Volumes
+from shared.model import Disk, State
+from shared.ports import Listing
+from shared.reports.schema import Report
 from shared.request import Request
 from tests.clock import VirtualClock
-from tests.shared.objects_builders import decode
-from tests.simulation.oracle import AUTHOR, Json
+from tests.simulation.oracle import CLUSTER, TEMPOS, Json, Rules, ours, rules_of
 
 REGIONS = ("eu-west-1", "us-east-1")
 MIRROR = "demo/rules.json"
-#: A snapshot may be missing from listings for so long.
-LAG = timedelta(minutes=50)
 
 
 class Killed(BaseException):
     """The platform ended the pass: nothing of it runs any more."""
 
 
+class Violation(BaseException):
+    """A property of the design does not hold; no handler of the core may swallow it."""
+
+
 @dataclass
 class Real:
-    """A snapshot as it is, whatever listings show; `maker` is the pass that began it."""
+    """A snapshot as it is, whatever listings show; `maker` is the pass that began it.
+
+    One that `fails` does so when it would be completed: then it is listed as failed, or, where it
+    has an `operation`, not listed any more. A `phantom` was accepted, and is never listed.
+    `answered` tells whether the pass was told what it had begun.
+    """
 
     id: str
     disk: Disk
     started: datetime
     completes: datetime
-    fails: bool
     labels: dict[str, str]
     visible: datetime
+    fails: bool = False
+    phantom: bool = False
+    operation: str = ""
+    answered: bool = False
     maker: PassLog | None = None
 
     def state(self, now: datetime) -> State:
         return "pending" if now < self.completes else "failed" if self.fails else "completed"
+
+    def listed(self, now: datetime) -> bool:
+        """Tell whether a complete listing shows it."""
+        vanished = bool(self.operation) and self.state(now) == "failed"
+        return self.visible <= now and not self.phantom and not vanished
 
 
 @dataclass
@@ -69,8 +65,11 @@ class PassLog:
     number: int
     skew: timedelta
     kill_at: int
+    cluster: str
+    begun: datetime
     calls: int = 0
     dead: bool = False
+    beaten: bool = False
     request: Request = field(default_factory=Request)
     degraded: bool = False
     live: bool = False
@@ -79,6 +78,11 @@ class PassLog:
     seen: dict[str, Listing] = field(default_factory=dict)
     created: list[Real] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    report: Report | None = None
+
+    def rules(self) -> Rules:
+        """Read the rules that the pass was shown."""
+        return rules_of(self.items)
 
 
 class Baton:
@@ -118,17 +122,24 @@ class Baton:
 
 
 class World:
-    """Everything there is, and what goes wrong with it; `faults` counts that by kind."""
+    """Everything there is, and what goes wrong with it; `faults` counts that by kind.
 
-    cluster_name = "demo"
+    `tempo` is how frequent most rules are, and `google` tells how the cloud behaves. `places` are
+    the scopes of all disks; `gone` are those that do not exist, and `back` when others were found.
+    """
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.clock = VirtualClock()
         self.baton = Baton(self.rng)
+        self.tempo = self.rng.choice(("hours", "hours", "days", "weeks"))
+        self.google = self.rng.random() < 0.5
+        self.cluster_name = "demo"
         self.snapshots: dict[str, Real] = {}
         self.items: list[Json] = []
+        self.places: dict[str, str] = {}
         self.gone: set[str] = set()
+        self.back: dict[str, datetime] = {}
         self.objects: dict[str, tuple[bytes, int, datetime]] = {}
         self.faults: Counter[str] = Counter()
         self.until: dict[str, datetime] = {}
@@ -171,179 +182,25 @@ class World:
     def add(self, disk: Disk, labels: Mapping[str, str], started: datetime) -> Real:
         """Add a snapshot that is completed and listed at once."""
         name = f"snap-{self.number():06}"
-        made = Real(name, disk, started, started, False, dict(labels), started)
+        made = Real(name, disk, started, started, dict(labels), started)
         self.snapshots[made.id] = made
         return made
 
+    def deltas(self) -> str:
+        """Choose a list of deltas, most often one of this world's tempo."""
+        if self.rng.random() < 0.85:
+            return self.rng.choice(TEMPOS[self.tempo])
+        return self.rng.choice([text for texts in TEMPOS.values() for text in texts])
 
-class SimCluster:
-    """The cluster's API; implements `ports.RulesSource`."""
+    def disks(self) -> list[Disk]:
+        """List the disks that have snapshots."""
+        return sorted({s.disk for s in self.snapshots.values()})
 
-    live = True
+    def of_disk(self, name: str) -> list[Real]:
+        """List this cluster's snapshots of a disk, and those of no cluster."""
+        found = (s for s in self.snapshots.values() if s.disk.name == name)
+        return [s for s in found if ours(s.labels, self.cluster_name)]
 
-    def __init__(self, world: World, log: PassLog) -> None:
-        self._world, self._log = world, log
-
-    def read(self) -> Objects:
-        world = self._world
-        world.call(self._log)
-        if world.lasts("API down") or world.strike("API fails"):
-            raise ClusterError("connection refused")
-        items, no_crd = [json.loads(json.dumps(item)) for item in world.items], False
-        self._log.truth = items
-        if world.lies and world.lasts("API lies"):
-            items, no_crd = world.lies(items)
-        self._log.items, self._log.live = items, True
-        objects = decode(*items)
-        objects.no_crd = no_crd
-        return objects
-
-    def check(self) -> Iterable[Check]:
-        return ()
-
-
-class SimCloud:
-    """The cloud; implements `ports.Provider` for one pass."""
-
-    name = "aws"
-    encoding = AWS
-    volumes: Volumes = EBSVolumes()
-    longest_call = 20.0
-
-    def __init__(self, world: World, log: PassLog) -> None:
-        self._world, self._log = world, log
-
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
-        return {}
-
-    def list(self, scopes: Collection[str]) -> list[Listing]:
-        found = [self._listing(scope) for scope in scopes]
-        self._log.seen |= {listing.scope: listing for listing in found}
-        return found
-
-    def _listing(self, scope: str) -> Listing:
-        world = self._world
-        world.call(self._log)
-        now = world.now()
-        if world.strike("listing fails") or world.lasts("permission lost"):
-            return Listing(scope, (), False, "not allowed")
-        shown = [
-            Snapshot(
-                id=s.id, disk=s.disk, started=s.started, state=s.state(now),
-                labels=dict(s.labels), deltas=s.labels.get("k8s-snapshots-deltas", ""),
-            )
-            for s in world.snapshots.values()
-            if s.disk.scope == scope and s.visible <= now and AUTHOR.items() <= s.labels.items()
-        ]  # fmt: skip
-        world.rng.shuffle(shown)
-        if shown and world.strike("listing twice"):
-            twice = world.rng.choice(shown)
-            shown.append(_as_pending(twice))
-        if world.strike("listing cut short"):
-            keep = world.rng.randrange(len(shown) + 1)
-            return Listing(scope, tuple(shown[:keep]), False, "cut short")
-        return Listing(scope, tuple(shown))
-
-    def create(self, create: Create) -> Snapshot:
-        world, disk = self._world, create.disk
-        world.call(self._log)
-        self._fail((("throttled", NextPass), ("creation fails", DiskFailed),
-                    ("scope full", StopCreating), ("lost before", Unanswered)))  # fmt: skip
-        if disk.name in world.gone:
-            raise DiskFailed("there is no such volume", "InvalidVolume.NotFound")
-        now, rng = world.now(), world.rng
-        slow = timedelta(hours=30) if world.strike("slow snapshot") else timedelta(minutes=20)
-        lag = LAG * rng.random() if world.strike("listing lags", 2) else timedelta(0)
-        made = world.add(disk, create.labels, now)
-        made.completes, made.visible = now + slow * rng.random(), now + lag
-        made.fails, made.maker = world.strike("snapshot fails"), self._log
-        self._log.created.append(made)
-        world.judge(self._log, made, True)
-        if world.strike("lost after"):
-            raise Unanswered("no answer")
-        if world.strike("defect"):
-            raise RuntimeError("a defect on the way of one disk")
-        return Snapshot(id=made.id, disk=disk, started=now, state="pending")
-
-    def operation(self, scope: str, name: str) -> OperationState:
-        return OperationState("done")
-
-    def delete(self, snapshot: Snapshot) -> None:
-        world = self._world
-        world.call(self._log)
-        self._fail((("throttled", NextPass), ("in use", Refused), ("lost before", Unanswered)))
-        found = world.snapshots.get(snapshot.id)
-        if found is None:
-            return
-        world.judge(self._log, found, False)
-        del world.snapshots[snapshot.id]
-        self._log.deleted.append(snapshot.id)
-        if world.strike("lost after"):
-            raise Unanswered("no answer")
-
-    def credentials(self) -> Check:
-        return Check("credentials", True)
-
-    def check(self, scope: str, create: Any, snapshot: Any) -> Iterable[Check]:
-        return ()
-
-    def _fail(self, kinds: Iterable[tuple[str, type[ProviderError]]]) -> None:
-        if self._world.lasts("permission lost"):
-            raise NotAllowed("not allowed")
-        for kind, error in kinds:
-            if self._world.strike(kind):
-                raise error(kind)
-
-
-class SimBucket:
-    """The bucket, for one pass; implements `ports.Bucket`."""
-
-    def __init__(self, world: World, log: PassLog) -> None:
-        self._world, self._log = world, log
-
-    def get(self, name: str) -> Stored | None:
-        world = self._world
-        world.call(self._log)
-        if world.lasts("bucket down") or world.strike("bucket fails", 0.5):
-            self._down("the bucket is down")
-        found = world.objects.get(name)
-        if found is None:
-            return None
-        data, version, written = found
-        if name == MIRROR and not self._log.live:
-            self._log.items = _items(data)
-        return Stored(data, str(version), max(world.now() - written, timedelta(0)))
-
-    def put(self, name: str, data: bytes, expected: str | None) -> str:
-        world = self._world
-        world.call(self._log)
-        if world.lasts("bucket down") or world.strike("bucket fails", 0.5):
-            self._down("the bucket is down")
-        there = world.objects.get(name)
-        if expected is not None and (str(there[1]) if there else "") != expected:
-            raise Conflict("was written by another")
-        version = world.number()
-        world.objects[name] = data, version, world.now()
-        if world.strike("write lost after"):
-            raise BucketError("no answer")
-        if world.strike("write repeated"):
-            raise Conflict("was written by another")
-        return str(version)
-
-    def _down(self, text: str) -> NoReturn:
-        self._log.degraded = True
-        raise BucketError(text)
-
-
-def _as_pending(found: Snapshot) -> Snapshot:
-    import msgspec
-
-    return msgspec.structs.replace(found, state="pending")
-
-
-def _items(data: bytes) -> list[Json]:
-    try:
-        found = json.loads(data)["items"]
-    except (ValueError, KeyError, TypeError):
-        return []
-    return [item for item in found if "metadata" in item]
+    def theirs(self, cluster: str) -> list[Real]:
+        """List the snapshots that have another cluster's label."""
+        return [s for s in self.snapshots.values() if s.labels.get(CLUSTER) == cluster]

@@ -108,6 +108,23 @@ def test_a_bucket_that_is_down_is_no_free_lease() -> None:
         leases(bucket, "a").take(SCOPE, 600)
 
 
+def test_a_write_that_failed_is_none() -> None:
+    """Nothing may be created by a lease that is not there, nor after a record that is not."""
+    bucket = FakeBucket()
+    lease = leases(bucket, "a").take(SCOPE, 600)
+    assert lease
+    bucket.trouble = lambda call, name: "before" if call == "put" else ""
+    with pytest.raises(BucketError):
+        lease.record({"vol-a": attempt()}, 500)
+    with pytest.raises(BucketError):
+        lease.release({})
+    with pytest.raises(BucketError):
+        leases(bucket, "a").take("us-east-1", 600)
+    bucket.trouble = lambda call, name: ""
+    assert {} == leases(bucket, "b").peek(SCOPE)
+    assert leases(bucket, "b").take(SCOPE, 600) is None
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[]", b'{"kind": "List", "items": []}', b"\xff", b"[" * 5000, b"null"]
 )

@@ -79,6 +79,18 @@ def test_it_is_accepted_by_a_pass_that_says_so() -> None:
     assert 0 == world.run().report.summary.rules_lost
 
 
+def test_what_is_not_accepted_is_said() -> None:
+    """Or who accepts believes that it was done: the cluster was away, or another pass wrote."""
+    world = lived()
+    world.cluster.items = world.cluster.items[:1]
+    world.cluster.error = "down"
+    assert any("had no effect: the cluster" in t for t in lost(world.run(accept_rules=True).report))
+    world.cluster.error = ""
+    assert 5 == world.run(mode="plan").report.summary.rules_lost
+    world.bucket.trouble = lambda call, name: "repeated" if (call, name) == ("put", KNOWN) else ""
+    assert any("had no effect: another" in t for t in lost(world.run(accept_rules=True).report))
+
+
 def test_while_the_mirror_serves_nothing_is_missed() -> None:
     """Its rules are those of the last good answer."""
     world = lived()
@@ -129,6 +141,13 @@ def test_a_bucket_that_fails_is_said() -> None:
     world = lived(1)
     world.bucket.trouble = lambda call, name: "before" if name == KNOWN else ""
     assert any("cannot tell whether rules are missing" in t for t in lost(world.run().report))
+
+
+def test_what_cannot_be_remembered_is_said() -> None:
+    """The next pass could not tell then that a rule is missing."""
+    world = World(1)
+    world.bucket.trouble = lambda call, name: "before" if (call, name) == ("put", KNOWN) else ""
+    assert any("could not be remembered, so that" in text for text in lost(world.run().report))
 
 
 def test_a_plan_writes_nothing() -> None:

@@ -370,3 +370,12 @@ def test_the_bucket_and_the_cloud_are_fakes_of_one_time() -> None:
     """A guard of these tests: they measure ages that passes see."""
     cloud = FakeCloud()
     assert FakeBucket(cloud.clock).clock is cloud.clock  # type: ignore[arg-type]
+
+
+def test_a_doubt_that_is_nested_too_deeply_is_none() -> None:
+    """A torn or foreign object beside the mirror fails no pass, whatever is in it."""
+    made = world()
+    made.run()
+    made.cluster.items = made.cluster.items[:1]
+    made.bucket.put(READ, b'{"x": ' + b"[" * 100_000, None)
+    assert "lost 3 of 4 rules" in said(made.run().report)

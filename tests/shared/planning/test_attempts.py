@@ -121,3 +121,15 @@ def test_does_not_grow_without_bound() -> None:
         shown = {where: [snapshot(f"snap-{hour}", now, disk=where)]}
         attempts = review(attempts, shown, now, {}, []).attempts
     assert 1 >= len(attempts)
+
+
+@pytest.mark.parametrize(("age", "known"), [(7 * DAY, True), (7 * DAY + MINUTE, False)])
+def test_failures_are_remembered_for_a_week(age: timedelta, known: bool) -> None:
+    """To the minute."""
+    assert known == bool(looked(age=age, ended=True, failures=1).attempts)
+
+
+@pytest.mark.parametrize(("ahead", "known"), [(10, True), (11, False)])
+def test_clocks_may_differ_by_ten_minutes(ahead: int, known: bool) -> None:
+    """What is dated further ahead bars nothing."""
+    assert known == bool(looked(age=-ahead * MINUTE, snapshot="snap-1").attempts)

@@ -277,3 +277,33 @@ def test_a_disk_that_is_gone_is_not_late() -> None:
     """It is its rule's problem, and nobody's alarm that a snapshot is missing."""
     attempt = Attempt(at=NOW - DAY, spacing=HOUR, ended=True, failures=9, gone=True)
     assert not is_due([aged(2 * DAY)], [parse("PT1H P1D")], NOW, PERIOD, attempt).late
+
+
+@pytest.mark.parametrize(
+    ("listed", "remembered", "times", "said"),
+    [
+        (2, 0, 2, "snap-12 ended as failed"),
+        (2, 1, 2, "snap-12 ended as failed"),
+        (2, 2, 2, "Limit: too many"),
+        (2, 5, 5, "Limit: too many"),
+        (0, 0, 0, ""),
+    ],
+)
+def test_counts_failures_by_what_knows_of_more(
+    listed: int, remembered: int, times: int, said: str
+) -> None:
+    """The cloud may have removed what failed, and what is remembered may be lost."""
+    history = [aged(2 * HOUR), *(aged((50 - n) * MINUTE, "failed", 11 + n) for n in range(listed))]
+    attempt = None
+    if remembered:
+        attempt = Attempt(at=NOW - HOUR, spacing=HOUR, ended=True, failures=remembered,
+                          code="Limit", reason="too many")  # fmt: skip
+    found = is_due(history, [parse("PT1H P1D")], NOW, PERIOD, attempt)
+    assert (times, said) == (found.failures, found.failing)
+
+
+def test_counts_failures_since_the_last_completed_snapshot() -> None:
+    """One that began with it, or before, is over."""
+    history = [aged(3 * HOUR, "failed", 1), aged(2 * HOUR, "failed", 2), aged(2 * HOUR, number=3),
+               aged(HOUR, "failed", 4)]  # fmt: skip
+    assert 1 == due(*history).failures

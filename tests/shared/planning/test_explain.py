@@ -218,3 +218,36 @@ def test_archived_ones_and_reasons_of_failures_are_told() -> None:
     # It stands in the way of the next one, and goes.
     assert "the key is disabled" in told["snap-failed"].why
     assert told["snap-failed"].fate == "goes"
+
+
+def test_what_is_dated_ten_minutes_ahead_counts() -> None:
+    """As it does in the plan."""
+    world = World(1, DELTAS)
+    for minutes in (10, 11):
+        made = snapshot(f"snap-{minutes}", NOON + timedelta(minutes=minutes), disk=world.disks[0])
+        world.cloud.snapshots[made.id] = made
+    fates = {s.snapshot: s.fate for s in explained(world).snapshots}
+    assert ("kept", "it is dated in the future") == (fates["snap-10"], next(
+        s.why for s in explained(world).snapshots if s.snapshot == "snap-11"))  # fmt: skip
+    assert "it is dated in the future" != next(
+        s.why for s in explained(world).snapshots if s.snapshot == "snap-10"
+    )
+
+
+def test_of_equal_times_the_greater_id_comes_first() -> None:
+    """Whatever order the listing has."""
+    orders = []
+    for names in (("snap-1", "snap-2"), ("snap-2", "snap-1")):
+        world = World(1, DELTAS)
+        for name in names:
+            world.cloud.snapshots[name] = snapshot(name, NOON - HOUR, disk=world.disks[0])
+        orders.append([s.snapshot for s in explained(world).snapshots])
+    assert [["snap-2", "snap-1"]] * 2 == orders
+
+
+def test_tells_of_a_disk_whose_only_snapshot_is_pending() -> None:
+    """As after the first pass."""
+    world = World(1)
+    world.run()
+    (told,) = explained(world).snapshots
+    assert "not counted" == told.fate

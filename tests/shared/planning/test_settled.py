@@ -283,6 +283,11 @@ def test_what_is_held_for_too_long_is_counted() -> None:
     flapping = Life().live(lambda age: short if age.days % 5 else long, 80 * DAY)
     expiry = decide(flapping.history, *short, now=NOW + 79 * DAY)
     assert 0 < expiry.long_held <= len(expiry.holds)
+    # The last that the short list had let go by then: what came after it counts for nothing.
+    cut = NOW - 2 * (SETTLE + SHARE)
+    aged = [*hourly(9, cut, DAY, deltas="P1D P3D"), *hourly(9, NOW, DAY, deltas="P1D P90D"),
+            snapshot("next", cut + DAY, deltas="P1D P90D")]  # fmt: skip
+    assert 5 == decide(aged, "P1D P3D").long_held
     fresh = decide(hourly(40, NOW, DAY, deltas="P1D P60D"), "P1D P7D")
     assert (0, True) == (fresh.long_held, bool(fresh.holds))
 
@@ -382,3 +387,13 @@ def test_lets_go_only_what_no_list_of_the_disk_keeps(
 def gone_by_none(history: list[Snapshot], text: str) -> set[str]:
     """Tell what a list keeps, by the plan itself under that list alone, released."""
     return ids(history) - gone(decide(history, text, policy=RELEASING))
+
+
+@pytest.mark.parametrize(("gap", "waits"), [(7 * DAY, True), (7 * DAY - HOUR, False)])
+def test_a_gap_as_long_as_the_retention_is_one(gap: timedelta, waits: bool) -> None:
+    """To the hour."""
+    text = "P1D P7D"
+    before = hourly(4, NOW - gap, DAY, deltas=text)
+    expiry = decide([*before, snapshot("new", NOW, deltas=text)], text)
+    assert waits == bool(held(expiry))
+    assert waits != bool(gone(expiry))

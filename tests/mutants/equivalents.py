@@ -1,0 +1,15 @@
+"""Changes that nothing can notice, since what they change makes no difference; each with why."""
+
+#: By file, line as it stands, and change.
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "shared/planning/orphans.py",
+        "expiry.deletes.extend(expire_failed(ours, timedelta(0), now, policy))",
+        "0 -> 1",
+    ): "failed snapshots stay for a day at least: the greater of both counts",
+    (
+        "shared/passes/trust.py",
+        "if self._writing and waited < PATIENCE.total_seconds():",
+        "waited < PATIENCE.total_seconds() -> waited <= PATIENCE.total_seconds()",
+    ): "just at PATIENCE the answer is believed either way, and the record no longer read",
+}
