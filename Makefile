@@ -74,11 +74,11 @@ docs: $(READY) ## write what the documents take from the code
 lock: ## resolve pyproject.toml into the pins
 	@$(PYTHON) -m pip install --quiet uv
 	@uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
-	  --extra aws --extra cli --extra dev --extra gcp --output-file requirements.txt pyproject.toml
-	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --extra aws --constraint requirements.txt --output-file functions/aws/requirements.txt pyproject.toml
-	@uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --extra gcp --constraint requirements.txt --output-file functions/gcp/requirements.txt pyproject.toml
+	  --group dev --output-file requirements.txt pyproject.toml
+	@for cloud in aws gcp; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	    --group $$cloud --constraint requirements.txt --output-file functions/$$cloud/requirements.txt \
+	    || exit 1; done
 
 clean: ## remove what the other targets made
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis

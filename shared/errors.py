@@ -34,6 +34,10 @@ class RequestError(PassError):
     """The invocation asks for something that does not exist."""
 
 
+class UsageError(RequestError):
+    """The command line's arguments cannot be understood, or do not go together."""
+
+
 class SettingsError(PassError):
     """The environment configures something that cannot be."""
 

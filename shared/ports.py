@@ -28,12 +28,16 @@ class Clock(Protocol):
 
 
 class Check(NamedTuple):
-    """One thing that `check` tried; `hint` says what to do where it failed."""
+    """One thing that `check` tried; `hint` says what to do where it failed.
+
+    A `warning` is ok as far as the installation goes, and wrong for somebody.
+    """
 
     name: str
     ok: bool
     detail: str = ""
     hint: str = ""
+    warning: bool = False
 
 
 class Stored(NamedTuple):

@@ -17,18 +17,19 @@ Mode = Literal["reconcile", "plan", "backfill", "explain"]
 class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A selection of disks: all given fields must match, by any of their values.
 
-    `namespaces` and `rules` match a disk when any of its rules does; `disks` match the disk's id
-    or the cloud's own name of it, whole or its last part (`zones/Z/disks/N`, `N`); `scopes` are
-    regions on AWS, projects on Google.
+    `namespaces`, `rules` and `claims` (`namespace/name`) match a disk when any of its rules does;
+    `disks` match the disk's id or the cloud's own name of it, whole or its last part
+    (`zones/Z/disks/N`, `N`); `scopes` are regions on AWS, projects on Google.
     """
 
     namespaces: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     disks: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.namespaces, self.rules, self.disks, self.scopes))
+        return bool(self.scopes) or not self.whole_scopes()
 
     def scope(self, scope: str) -> bool:
         """Tell whether a scope is selected."""
@@ -36,7 +37,7 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def whole_scopes(self) -> bool:
         """Tell whether the selection takes in every disk of its scopes."""
-        return not (self.namespaces or self.rules or self.disks)
+        return not (self.namespaces or self.claims or self.rules or self.disks)
 
     def names(self, disk: Disk) -> bool:
         """Tell whether a disk is one of those that are named, where any are."""
@@ -44,20 +45,25 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def orphan(self, disk: Disk) -> bool:
         """Tell whether a disk that no rule covers is selected: with all others, or by its name."""
-        return self.scope(disk.scope) and self.names(disk) and not (self.namespaces or self.rules)
+        theirs = self.namespaces or self.claims or self.rules
+        return self.scope(disk.scope) and self.names(disk) and not theirs
 
     def selects(self, disk: Disk, rules: Collection[Rule], problem: Problem | None = None) -> bool:
         """Tell whether a disk, covered by these rules or by one with this problem, is selected."""
         names = {rule.name for rule in rules}
         namespaces = {rule.namespace for rule in rules}
+        claims = {f"{rule.namespace}/{rule.claim}" for rule in rules if rule.claim}
         if problem:
             names.add(problem.rule)
             namespaces.add(problem.source.namespace)
+            if problem.source.kind == "PersistentVolumeClaim":
+                claims.add(f"{problem.source.namespace}/{problem.source.name}")
         return (
             self.scope(disk.scope)
             and self.names(disk)
             and (not self.rules or not names.isdisjoint(self.rules))
             and (not self.namespaces or not namespaces.isdisjoint(self.namespaces))
+            and (not self.claims or not claims.isdisjoint(self.claims))
         )
 
 

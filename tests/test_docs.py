@@ -55,11 +55,14 @@ def test_make_commands_are_targets() -> None:
     assert named <= targets
 
 
+_COMMAND = (
+    r"(?:python -m functions\.(?:aws|gcp)|^k8s-snapshots|^kubectl snapshots) ([a-z][^|#>;&]*)"
+)
 COMMANDS = sorted({
     (page.name, found[0])
     for page in PAGES
     for line in code(page)
-    if (found := re.findall(r"python -m functions\.(?:aws|gcp) ([a-z][^|#>;&]*)", line))
+    if (found := re.findall(_COMMAND, line))
 })  # fmt: skip
 
 
@@ -68,10 +71,19 @@ def test_commands_are_understood(page: str, command: str) -> None:
     """Each command line that a document shows has arguments that there are."""
     words = shlex.split(command.rstrip("\\"))
     if "…" not in command and "COMMAND" not in words:
-        parser("x").parse_args(words)
+        parser("x", ["aws", "gcp"]).parse_args(words)
 
 
 def test_there_are_commands() -> None:
     """Or the test above would prove nothing."""
     named = {command.split()[0] for _, command in COMMANDS}
-    assert {"plan", "reconcile", "check", "backfill", "explain", "adopt", "restore"} <= named
+    assert {
+        "plan",
+        "reconcile",
+        "check",
+        "backfill",
+        "explain",
+        "adopt",
+        "restore",
+        "deltas",
+    } <= named

@@ -50,7 +50,9 @@ def test_pins_name_no_index(name: str) -> None:
 
 def test_every_dependency_is_pinned() -> None:
     """Each dependency that pyproject.toml names has a pin."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {*project["dependencies"]}.union(*project["optional-dependencies"].values())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"].values()
+    listed = [*project["project"]["dependencies"], *(name for group in groups for name in group)]
+    named = {name for name in listed if isinstance(name, str)}
     names = {name.split("==")[0].split("[")[0].lower() for name in named}
     assert names - {name.split("[")[0] for name in pins("requirements.txt")} == set()

@@ -1,48 +1,72 @@
 """The arguments of the command line: the parser of all commands, and what they ask of a pass."""
 
 import argparse
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from shared import __version__
-from shared.errors import RequestError
-from shared.request import Only, Request, parse_request
-from shared.text import shorten
+from shared.cli.selecting import OF_NO_DISKS, add_only
 
 _EPILOG = """\
 examples:
   {prog} check
-  {prog} plan --only namespaces=shop
-  kubectl get pv,pvc,snapshotrules -A -o json | {prog} plan --rules -
-  {prog} reconcile --json
-  {prog} backfill --force --wait --only namespaces=shop
-  {prog} explain --only disks=vol-0123456789abcdef0
-  {prog} adopt --only namespaces=shop
+  {prog} status
+  {prog} plan
+  {prog} plan -n shop -o wide
+  {prog} explain --claim shop/data
+  {prog} backfill --force --wait -n shop
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
+  {prog} deltas "PT1H P1D P30D P360D" --change 2%/day --size 100Gi
+  kubectl get pv,pvc,snapshotrules -A -o json | {prog} plan --rules -
 
-exit status: 0 done; 1 some disks failed or could not be listed; 2 could not do its work.
-Settings come from the environment, as the function has them: see the table in the README.
+settings that matter, from the environment, as the function has them:
+  KUBE_CONFIG_FILE  a kubeconfig: its current context is the cluster
+  CLUSTER_NAME      an EKS or GKE cluster in its place
+  CLUSTER_ID        the name that tells this cluster's snapshots from others'
+  MIRROR_URL        where the copy of the rules lies, and leases
+  AWS_PROFILE, AWS_REGION, GCLOUD_PROJECT, TZ, LOG_LEVEL
+
+exit status: 0 done; 1 some disks failed or could not be listed; 2 could not do its work;
+3 wrong usage; 130 interrupted.
 """
 
 _COMMANDS = {
     "plan": "show what a pass would create, delete and hold, and why; changes nothing",
     "reconcile": "run one pass: create what is due, delete what has expired",
     "backfill": "take what is due and delete nothing; calling again carries on",
+    "status": "a line a claim, the worst first: health, newest, how many restore points",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
     "restore": "print manifests that bring a claim's data back, beside the live claim",
+    "deltas": "tell what a list of deltas means before anybody uses it; needs no cloud",
     "check": "test credentials, access to the cluster and permissions one by one",
 }
 
-#: The commands that take --release-holds.
-_EXPIRING = ("plan", "reconcile")
-#: The commands that are not about disks which --only could select.
-_OF_NO_DISKS = ("check", "restore")
+_ALIASES: dict[str, list[str]] = {}
+#: The forms in which each command prints, the first by default.
+_REPORTS = ("table", "wide", "json", "yaml", "name")
+_FORMS = {
+    "adopt": ("table", "json", "yaml", "name"),
+    "check": ("table", "json", "yaml"),
+    "deltas": ("table", "json", "yaml"),
+    "restore": ("yaml", "json"),
+}
+#: argparse's own is 2, which says here that a pass could not do its work.
+WRONG_USAGE = 3
 
 
-def parser(prog: str) -> argparse.ArgumentParser:
-    """Make the parser of all commands."""
-    made = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with the status of wrong usage."""
+        self.print_usage(sys.stderr)
+        self.exit(WRONG_USAGE, f"{self.prog}: {message}\n")
+
+
+def parser(prog: str, clouds: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Make the parser of all commands; `clouds` are those that --cloud chooses from."""
+    made = _Parser(
         allow_abbrev=False,
         prog=prog,
         description="Snapshot the disks of annotated Kubernetes volumes, and expire the snapshots.",
@@ -52,39 +76,85 @@ def parser(prog: str) -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=__version__)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        _add_common(command)
-        if name == "restore":
-            _add_restore(command)
-        if name not in _OF_NO_DISKS:
-            _add_only(command)
-        if name in _EXPIRING:
-            _add_release(command)
-        if name == "backfill":
-            _add_backfill(command)
-        if name == "adopt":
-            _add_adopt(command)
+        command = commands.add_parser(
+            name, help=text, description=text, allow_abbrev=False, aliases=_ALIASES.get(name, [])
+        )
+        command.set_defaults(command=name)
+        if name == "deltas":
+            _add_deltas(command)
+        else:
+            _add_rules(command, clouds)
+        if name not in OF_NO_DISKS:
+            add_only(command)
+        for add in _OPTIONS.get(name, ()):
+            add(command)
+        _add_output(command, _FORMS.get(name, _REPORTS))
     return made
 
 
-def _add_common(command: argparse.ArgumentParser) -> None:
+def _add_output(command: argparse.ArgumentParser, forms: Sequence[str]) -> None:
+    command.add_argument(
+        "-o", "--output",
+        choices=forms,
+        default=forms[0],
+        help=f"one of {', '.join(forms)} (default {forms[0]})",
+        metavar="FORM",
+    )  # fmt: skip
+    command.add_argument(
+        "--json", action="store_const", dest="output", const="json", help="the same as -o json"
+    )
+    command.add_argument("--no-color", action="store_true", help="no colours; so does NO_COLOR")
+
+
+def _add_rules(command: argparse.ArgumentParser, clouds: Sequence[str]) -> None:
+    if clouds:
+        command.add_argument(
+            "--cloud",
+            choices=clouds,
+            help="whose disks these are; by default as settings, kubeconfig and volumes say",
+        )
     command.add_argument(
         "--rules",
         metavar="FILE",
         help="read the rules from a file instead of the cluster, - for standard input: what "
         "kubectl get pv,pvc,snapshotrules -A -o json (or yaml) prints",
     )
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
-def _add_only(command: argparse.ArgumentParser) -> None:
+def _add_deltas(command: argparse.ArgumentParser) -> None:
+    command.add_argument("deltas", nargs="+", metavar="DELTAS", help='as "PT1H P1D P30D P360D"')
+    command.add_argument("--compare", metavar="DELTAS", help="another list: what each loses")
     command.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE[,VALUE]",
-        help="select disks; KEY is namespaces, rules, disks or scopes; may be repeated: every "
-        "KEY must match, by any of its values",
+        "--change",
+        metavar="PART/TIME",
+        help="how much of a disk changes, as 2%%/day: tells what the snapshots take",
+    )
+    command.add_argument(
+        "--size",
+        metavar="SIZE",
+        help="what is in use on a disk, as 100Gi: tells GiB and a cost (default change 2%%/day)",
+    )
+
+
+def _add_monitor(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--monitor",
+        action="store_true",
+        help="one line, and the statuses of Nagios: 0 ok, 1 warning, 2 critical, 3 unknown",
+    )
+
+
+def _add_exitcode(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help="end with 0 where there is nothing to do, 2 where there is, 1 after any failure",
+    )
+
+
+def _add_all(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--all", action="store_true", help="list each snapshot, and why it stays or goes"
     )
 
 
@@ -161,33 +231,12 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
     )
 
 
-def request_of(arguments: argparse.Namespace) -> Request:
-    """Give what a command asks of a pass.
-
-    Raises:
-        RequestError: names the argument and what would do.
-    """
-    if arguments.command in _OF_NO_DISKS:
-        return Request()
-    mode = "plan" if arguments.command == "adopt" else arguments.command
-    event: dict[str, Any] = {"mode": mode, "only": _selection(arguments.only)}
-    for field in ("release_holds", "accept_rules", "force", "keep_for", "wait"):
-        if value := getattr(arguments, field, None):
-            event[field] = value
-    return parse_request(event)
-
-
-def _selection(words: list[str]) -> dict[str, list[str]]:
-    """Read what --only was given, each time it was."""
-    only: dict[str, list[str]] = {}
-    for word in words:
-        key, _, values = word.partition("=")
-        wanted = [value.strip() for value in values.split(",") if value.strip()]
-        # Nothing selected would be everything.
-        if key not in Only.__struct_fields__ or not wanted:
-            raise RequestError(
-                f"--only {shorten(word)}: write KEY=VALUE[,VALUE], KEY being one of "
-                f"{', '.join(Only.__struct_fields__)}"
-            )
-        only.setdefault(key, []).extend(wanted)
-    return only
+_OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
+    "plan": (_add_release, _add_exitcode),
+    "reconcile": (_add_release,),
+    "status": (_add_monitor,),
+    "backfill": (_add_backfill,),
+    "explain": (_add_all,),
+    "adopt": (_add_adopt,),
+    "restore": (_add_restore,),
+}

@@ -13,7 +13,7 @@ from shared.ports import Check, Trial
 from shared.request import Request
 from shared.settings import Settings
 from shared.sources.mirror import Mirror
-from shared.text import words
+from shared.text import counted, words
 
 
 def check(settings: Settings, ports: Ports) -> Iterator[Check]:
@@ -76,7 +76,7 @@ def _writing(ports: Ports, rules: Sequence[Source]) -> Iterable[Check]:
 
 def _rules(outcome: Outcome) -> Iterable[Check]:
     summary = outcome.report.summary
-    found = f"{summary.rules} rules on {summary.disks} disks"
+    found = f"{counted(summary.rules, 'rule')} on {counted(summary.disks, 'disk')}"
     if not summary.rules:
         hint = "annotate a claim, or write a SnapshotRule: see examples/"
         yield Check("rules", False, found, hint)
@@ -84,8 +84,9 @@ def _rules(outcome: Outcome) -> Iterable[Check]:
         yield Check("rules", True, found)
     for problem in outcome.plan.problems:
         if problem.severity == "error":
-            yield Check(str(problem.source), False, f"{problem.field} {problem.value!r}",
-                        problem.message)  # fmt: skip
+            # One owner's mistake, which a pass tells them of: the installation is not broken.
+            yield Check(str(problem.source), True, f"{problem.field} {problem.value!r}",
+                        problem.message, warning=True)  # fmt: skip
 
 
 def _permissions(outcome: Outcome, ports: Ports) -> Iterable[Check]:

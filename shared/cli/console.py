@@ -3,21 +3,32 @@
 Whatever is printed is passed as Text, so that no name from the cluster is read as markup.
 """
 
+import textwrap
+from itertools import groupby
+from typing import NoReturn
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.cli.pictures import MARKS, Line
 from shared.cli.rows import Rows
 
 #: Columns where the output is no terminal.
 WIDTH = 140
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave the exit status to the command; rich's own would end with 1."""
+        raise BrokenPipeError
+
+
 def open_console() -> Console:
     """Give standard output: as wide as the terminal is, or WIDTH where it is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+    console = _Console(highlight=False)
+    return console if console.is_terminal else _Console(highlight=False, width=WIDTH)
 
 
 def new_table(title: str, *columns: str) -> Table:
@@ -42,10 +53,42 @@ def print_table(console: Console, table: Table) -> None:
         console.print(table)
 
 
-def print_lines(console: Console, text: str, style: str = "") -> None:
-    """Print lines of text."""
-    for line in text.split("\n"):
-        console.print(Text(shown(line), style))
+def print_line(console: Console, line: Line) -> None:
+    """Print a line, or what it has several lines of."""
+    if line.marks:
+        console.print(_drawn(console, line), soft_wrap=True)
+        return
+    for text in line.text.split("\n"):
+        for part in _wrapped(shown(text), console.width) or [""]:
+            console.print(Text(part, line.style), soft_wrap=True)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a line between words, never within one: ids can be copied."""
+    indent = len(text) - len(text.lstrip())
+    return textwrap.wrap(
+        text, width, subsequent_indent=" " * (indent + 2), drop_whitespace=True,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _drawn(console: Console, line: Line) -> Text:
+    """Draw the letters of a picture as marks, each in its style."""
+    places, fancy = set(line.marks), _has_marks(console)
+    found = Text(style=line.style)
+    letters = enumerate(shown(line.text))
+    for (letter, marked), group in groupby(letters, lambda pair: (pair[1], pair[0] in places)):
+        mark, in_ascii, _, style = MARKS[letter] if marked else (letter, letter, "", "")
+        found.append((mark if fancy else in_ascii) * len(list(group)), style)
+    return found
+
+
+def _has_marks(console: Console) -> bool:
+    try:
+        "■□·".encode(console.encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def texts(*values: str) -> list[Text]:

@@ -10,27 +10,51 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from shared.cli import explanations
-from shared.cli.console import new_table, open_console, print_lines, print_table, table_of, texts
+from shared.cli import changes, explanations
+from shared.cli.console import new_table, open_console, print_line, print_table, table_of, texts
 from shared.cli.disks import disks
+from shared.cli.pictures import Line
 from shared.cli.rows import lists, local_time, notes, problems
 from shared.cli.summary import summary
 from shared.passes.run import Outcome
-from shared.planning.actions import Plan
-from shared.planning.explanation import Explanation
+from shared.planning.actions import DiskPlan, Plan
+from shared.planning.histories import group_rules
+from shared.planning.names import Names, names_of
 from shared.ports import Check
 from shared.reports.schema import Report
 from shared.text import counted, words
 
+#: Columns from which on tables of all lists can be read.
+ROOM = 110
 
-def outcome(found: Outcome, zone: str, console: Console | None = None) -> None:
-    """Print a plan, or what a pass did: disks first, then each list that is not empty."""
-    _report(console or open_console(), found.report, found.plan, ZoneInfo(zone))
+
+def outcome(
+    found: Outcome, zone: str, console: Console | None = None, *, wide: bool = False
+) -> None:
+    """Print a plan, or what a pass did: what changes, disk by disk.
+
+    Where it is `wide`, all disks and all of each list, as tables where there is room; an
+    explanation then lists single snapshots.
+    """
+    console = console or open_console()
+    if found.report.mode == "explain":
+        _explain(console, found.report, ZoneInfo(zone), wide)
+    elif wide and console.width >= ROOM:
+        _report(console, found.report, found.plan, ZoneInfo(zone))
+    else:
+        every = found.plan.disks if wide else ()
+        _changes(console, found.report, names_of_all(found), ZoneInfo(zone), every)
 
 
 def report(answer: Report, zone: str, console: Console | None = None) -> None:
-    """Print a function's answer, which has no account of each disk."""
-    _report(console or open_console(), answer, None, ZoneInfo(zone))
+    """Print a function's answer, which does not know what disks are to the cluster."""
+    _changes(console or open_console(), answer, {}, ZoneInfo(zone))
+
+
+def names_of_all(found: Outcome) -> dict[str, Names]:
+    """Name each disk that a rule covers, by its id."""
+    by_disk = group_rules(found.ruleset.rules)
+    return {disk.id: names_of(rules) for disk, rules in by_disk.items()}
 
 
 def checks(results: Sequence[Check], console: Console | None = None) -> None:
@@ -39,10 +63,15 @@ def checks(results: Sequence[Check], console: Console | None = None) -> None:
     table = new_table("Checks", "", "What", "Found", "What to do")
     for result in results:
         mark = Text("ok", "green") if result.ok else Text("FAILED", "bold red")
+        if result.warning:
+            mark = Text("warning", "yellow")
         table.add_row(mark, *texts(result.name, result.detail, result.hint))
     console.print(table)
     failed = sum(not result.ok for result in results)
-    console.print(f"{failed} of {len(results)} failed" if failed else "All is well.")
+    warnings = sum(result.warning for result in results)
+    beside = f"; {counted(warnings, 'warning')}" if warnings else ""
+    said = f"{failed} of {len(results)} failed{beside}" if failed else f"All is well{beside}."
+    console.print(said)
 
 
 def adoptions(
@@ -65,14 +94,21 @@ def adoptions(
     console.print(f"{counted(taken, 'snapshot')} {what}{tags}, {left} left.{hint}")
 
 
+def _changes(
+    console: Console,
+    found: Report,
+    names: Mapping[str, Names],
+    zone: ZoneInfo,
+    everything: Sequence[DiskPlan] = (),
+) -> None:
+    print_line(console, Line(_first_line(found, zone), "bold"))
+    for line in changes.lines(found, names, zone, everything):
+        print_line(console, line)
+    print_line(console, Line(f"\n{summary(found)}", "bold"))
+
+
 def _report(console: Console, found: Report, plan: Plan | None, zone: ZoneInfo) -> None:
     console.print(Text(_first_line(found, zone), "bold"))
-    for explanation in found.explanations:
-        _explanation(console, explanation, zone)
-    if found.mode == "explain":
-        print_table(console, table_of(problems(found)))
-        print_table(console, table_of(notes(found)))
-        return
     if plan:
         _disks(console, found, plan, zone)
     for listed in lists(found, zone):
@@ -90,10 +126,20 @@ def _first_line(found: Report, zone: ZoneInfo) -> str:
     )
 
 
-def _explanation(console: Console, found: Explanation, zone: ZoneInfo) -> None:
-    for line in explanations.lines(found, zone):
-        print_lines(console, line.text, line.style)
-    print_table(console, table_of(explanations.snapshots(found, zone)))
+def _explain(console: Console, found: Report, zone: ZoneInfo, everything: bool) -> None:
+    """Print what is known of each disk; the single snapshots only if asked for."""
+    console.print(Text(_first_line(found, zone), "bold"))
+    for explanation in found.explanations:
+        for line in explanations.lines(explanation, zone, found.started, console.width):
+            print_line(console, line)
+        if everything:
+            table = table_of(explanations.snapshots(explanation, zone))
+            table.columns[0].no_wrap = True
+            print_table(console, table)
+    print_table(console, table_of(problems(found)))
+    print_table(console, table_of(notes(found)))
+    if found.explanations and not everything:
+        print_line(console, Line("  --all lists each snapshot, and why it stays or goes", "dim"))
 
 
 def _disks(console: Console, found: Report, plan: Plan, zone: ZoneInfo) -> None:

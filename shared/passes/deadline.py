@@ -73,3 +73,23 @@ class _End:
             self._before(number, frame)
         elif not running and self._before is signal.SIG_DFL:
             sys.exit(128 + number)
+
+
+class Interrupted:
+    """From now on, lets Ctrl-C end the time of the passes under way; the second time at once.
+
+    So what was done is reported, and leases end. Only the main thread may make one.
+    """
+
+    def __init__(self) -> None:
+        self.so = False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._end)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        running = list(_running)
+        if self.so or not running:
+            raise KeyboardInterrupt
+        self.so = True
+        for deadline in running:
+            deadline.end()

@@ -47,11 +47,15 @@ LISTING, LEAST = 0.5, 30.0
 
 
 class Outcome(NamedTuple):
-    """What a pass leaves: the report for everybody, rules and plan for who asks in detail."""
+    """What a pass leaves: the report for everybody, the rest for who asks in detail.
+
+    `snapshots` are those that were listed.
+    """
 
     report: Report
     plan: Plan
     ruleset: RuleSet
+    snapshots: Sequence[Snapshot] = ()
 
 
 def run(
@@ -180,7 +184,7 @@ class _Pass:
         if self.ports.status and trusted.objects and self.request.mode == "reconcile":
             self.ports.status.tell(trusted.objects, trusted.ruleset, planned, listings, applied,
                                    self.ports.labels, self.deadline.left)  # fmt: skip
-        return Outcome(report.cut(), planned, trusted.ruleset)
+        return Outcome(report.cut(), planned, trusted.ruleset, listed)
 
     def _review(self, listings: Sequence[Listing], listed: Sequence[Snapshot]) -> Review:
         """Find out what became of the attempts of earlier passes."""

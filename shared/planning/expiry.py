@@ -4,6 +4,7 @@ Every guard is here: only completed snapshots count, the keep label, other clust
 snapshots from the future, the two-key rule, and the hold until a disk is settled.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -70,13 +71,14 @@ def expire(
     if not gone:
         return expiry
     longest = max(rules, key=lambda d: d.resolve(history.anchor)[-1])
+    stand = history.retain(longest)
     settling = Settling(history, rules, label, policy.settle_after)
     doubts = {} if blocked or policy.release_holds else settling.doubts(gone)
     unconfirmed = False
     if not blocked and len(doubts) < len(gone):
         unconfirmed, blocked = two_keys(retentions, rules, history.anchor)
     causes = _causes(gone, blocked, doubts)
-    decide_fates(gone, causes, longest, history.anchor, unconfirmed, expiry)
+    decide_fates(gone, causes, longest, stand, history.anchor, unconfirmed, expiry)
     if blocked or not doubts:
         return expiry
     return expiry._replace(
@@ -98,14 +100,20 @@ def decide_fates(
     gone: Iterable[Snapshot],
     causes: Mapping[str, Cause],
     deltas: Deltas,
+    retention: Retention,
     anchor: datetime,
     unconfirmed: bool,
     expiry: Expiry,
     what: str = "",
 ) -> None:
-    """Delete what goes, or hold what has a cause to be held."""
+    """Delete what goes, or hold what has a cause to be held.
+
+    `retention` is what `deltas`, the list that reaches back furthest, keeps: it says which
+    snapshots stand in the place of those that go.
+    """
+    standing = [retention.history[index] for index in sorted(retention.kept)]
     for snapshot in gone:
-        why = what + _why(snapshot, deltas, anchor)
+        why = what + _why(snapshot, deltas, standing, anchor)
         if snapshot.id in causes:
             cause, reason, until = causes[snapshot.id]
             reason = f"{reason} (would go: {why})"
@@ -188,12 +196,18 @@ def _said(failed: Snapshot) -> str:
     return f" ({shorten(failed.message, 200)})" if failed.message else ""
 
 
-def _why(snapshot: Snapshot, deltas: Deltas, anchor: datetime) -> str:
-    """Say why a snapshot goes, by the list of deltas that reaches back furthest."""
+def _why(snapshot: Snapshot, deltas: Deltas, standing: Sequence[Snapshot], anchor: datetime) -> str:
+    """Say why a snapshot goes: too old, or which one stands for the point that it is nearest to."""
     age = anchor - snapshot.started
-    lengths = deltas.resolve(anchor)
+    lengths, names = deltas.resolve(anchor), deltas.generations()
     if age > lengths[-1]:
-        return f"{words(age)} older than the newest, past the end of the last generation"
+        return f"too old: {words(age)}; the last generation is '{names[-1]}'"
     generation = next(i for i, span in enumerate(lengths[1:]) if age <= span)
-    name = deltas.generations()[generation]
-    return f"{words(age)} older than the newest, in '{name}', where others stand nearer"
+    return f"{_nearest(snapshot, standing).id} stands in its place, '{names[generation]}'"
+
+
+def _nearest(snapshot: Snapshot, standing: Sequence[Snapshot]) -> Snapshot:
+    """Find the snapshot next in time, among some in the order of time; of two the newer."""
+    after = bisect_left(standing, snapshot.started, key=lambda s: s.started)
+    beside = standing[max(after - 1, 0) : after + 1]
+    return min(beside, key=lambda s: (abs(s.started - snapshot.started), -s.started.timestamp()))

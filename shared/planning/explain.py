@@ -1,7 +1,7 @@
 """Why one disk's snapshots stay or go, and what comes next. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -10,7 +10,17 @@ from shared.errors import RequestError
 from shared.model import Disk, Rule, Snapshot
 from shared.planning.actions import DiskPlan, Plan
 from shared.planning.copies import copies_of, is_copy_for, told
-from shared.planning.explanation import Explanation, Fate, Generation, Going, RuleUsed
+from shared.planning.explanation import (
+    Explanation,
+    Fate,
+    Generation,
+    Going,
+    MissingPoints,
+    RuleUsed,
+)
+from shared.planning.labels import read_uncut
+from shared.planning.names import Names, names_of
+from shared.planning.pictures import Picture, draw
 from shared.planning.policy import CLOCK_SKEW, Policy
 from shared.request import Only, named
 from shared.retention.deltas import Deltas, parse
@@ -23,8 +33,8 @@ What = Literal["kept", "goes", "held", "not counted", "not ours"]
 MOST = 20
 #: How many snapshots ahead the next deletion is looked for, and how many steps that may take.
 AHEAD, STEPS = 500, 100_000
-#: Columns of a generation's picture.
-WIDTH = 48
+#: Gaps that are told of one generation.
+MOST_GAPS = 10
 
 
 def explain(
@@ -90,20 +100,33 @@ class _Disk:
         create = next((c for c in plan.creates if c.disk == account.disk), None)
         wait = next((w for w in plan.waits if w.disk == account.disk), None)
         problems = [p for p in plan.problems if p.disk == account.disk]
+        names = self._names()
         return Explanation(
             disk=account.disk.id,
+            claim=names.claim,
+            volume=names.volume,
             rules=tuple(
                 RuleUsed(name=r.name, source=str(r.source), deltas=r.deltas,
                          sentence=str(parse(r.deltas))) for r in self.rules
             ),
-            newest=account.newest,
+            newest=account.newest or (self.counted[-1].started if self.counted else None),
+            oldest=self.counted[0].started if self.counted else None,
             next_due=account.next_due,
             due=create.reason if create else wait.reason if wait else "",
+            orphaned="" if self.rules else self._orphaned(),
             problems=tuple(f"{p.source}: {p.message}" for p in problems),
-            generations=tuple(self._generations()),
+            generations=tuple(_generation(picture) for picture in self._pictures()),
             snapshots=tuple(self._fates()),
             next_deletion=self._next_deletion(),
         )  # fmt: skip
+
+    def _names(self) -> Names:
+        return names_of(self.rules, self.history[-1] if self.history else None)
+
+    def _orphaned(self) -> str:
+        """Say what becomes of the snapshots of a disk that no rule covers."""
+        orphans = next((o for o in self.plan.orphans if o.disk == self.account.disk), None)
+        return orphans.reason if orphans else "kept; no rule covers it, or none that can be read"
 
     def _ours(self, snapshot: Snapshot) -> bool:
         return self.policy.labels.owner(snapshot) != "other"
@@ -161,22 +184,16 @@ class _Disk:
             return "kept", "no rule covers its disk, or none that can be read; see ORPHANS"
         return "kept", f"it bears the label {self.policy.labels.keep_key}"
 
-    def _generations(self) -> Iterable[Generation]:
-        """Draw each generation of each rule, the newest at the right."""
-        if not self.counted:
-            return
-        anchor = self.counted[-1].started
-        for deltas in self.lists:
-            retention = retain(self.counted, deltas.resolve(anchor))
-            for number, (name, span) in enumerate(
-                zip(deltas.generations(), deltas.resolve(anchor)[1:], strict=True)
-            ):
-                times = [retention.history[index].started for index, reason in
-                         retention.kept.items() if reason.generation == number]  # fmt: skip
-                yield Generation(
-                    deltas=deltas.text, name=name, kept=len(times),
-                    picture=_picture(times, anchor, span),
-                )  # fmt: skip
+    def _pictures(self) -> Iterable[Picture]:
+        """Draw each generation of each rule, or of the deltas that the newest snapshot bears."""
+        lists: Sequence[Deltas] = self.lists
+        now = self.plan.now
+        if not self.rules and self.counted:
+            lists, now = read_uncut(self.counted[-1].deltas), self.counted[-1].started
+        others = [s for s in self.history if s.state != "completed" and self._ours(s)]
+        held = [hold.snapshot.id for hold in self.plan.holds]
+        for deltas in lists:
+            yield from draw(self.counted, deltas, now, others, held)
 
     def _next_deletion(self) -> Going | None:
         """Find what goes next if a snapshot is taken every interval from now on."""
@@ -208,10 +225,13 @@ def _kept(history: Sequence[Snapshot], deltas: Deltas, anchor: datetime) -> set[
     return retain(history, deltas.resolve(anchor)).kept_ids()
 
 
-def _picture(times: Iterable[datetime], anchor: datetime, span: timedelta) -> str:
-    """Draw when snapshots were taken between `anchor - span` and `anchor`."""
-    columns = ["·"] * WIDTH
-    for time in times:
-        place = 1 - (anchor - time) / span
-        columns[min(max(int(place * WIDTH), 0), WIDTH - 1)] = "●"
-    return "".join(columns)
+def _generation(picture: Picture) -> Generation:
+    gaps = picture.gaps()[::-1][:MOST_GAPS]
+    return Generation(
+        deltas=picture.deltas,
+        name=picture.name,
+        wants=len(picture.cells),
+        kept=picture.filled,
+        picture=picture.letters,
+        gaps=tuple(MissingPoints(first=g.first, last=g.last, points=g.points) for g in gaps),
+    )

@@ -17,13 +17,28 @@ class RuleUsed(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class MissingPoints(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of a generation, from the first to the last, that no snapshot stands for."""
+
+    first: datetime
+    last: datetime
+    points: int
+
+
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """One delta's span: how many snapshots stand in it, and where, the newest at the right."""
+    """One delta's span: how many points it wants, and how many of them have a snapshot.
+
+    `picture` has a letter for each point, the newest at the right: `#` a snapshot stands for it,
+    `-` none does, `.` it lies before the first snapshot, `p` one is pending, `f` one failed, `h`
+    one that would go is held there. `gaps` are the missing ones, the newest first, 10 at most.
+    """
 
     deltas: str
     name: str
+    wants: int
     kept: int
     picture: str
+    gaps: tuple[MissingPoints, ...] = ()
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,16 +63,23 @@ class Going(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one disk.
 
-    `due` says why a snapshot is taken now, or why it waits; empty where none is due. `snapshots`
-    are all of the disk that have our author label, and the copies whose labels name its claim,
-    its volume or its rule, the newest first.
+    `claim` (`namespace/name`) and `volume` are what the disk is to the cluster, by its rules, or by
+    the labels on its newest snapshot where no rule covers it. `due` says why a snapshot is taken
+    now, or why it waits; empty where none is due. Where no rule covers the disk `orphaned` says
+    what becomes of its snapshots, and the generations are those that its newest one says.
+    `snapshots` are all of the disk that have our author label, and the copies whose labels name its
+    claim, its volume or its rule, the newest first.
     """
 
     disk: str
+    claim: str = ""
+    volume: str = ""
     rules: tuple[RuleUsed, ...] = ()
     newest: datetime | None = None
+    oldest: datetime | None = None
     next_due: datetime | None = None
     due: str = ""
+    orphaned: str = ""
     problems: tuple[str, ...] = ()
     generations: tuple[Generation, ...] = ()
     snapshots: tuple[Fate, ...] = ()

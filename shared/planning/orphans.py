@@ -106,7 +106,9 @@ def expire_orphans(
         if gone and cause is None:
             unconfirmed, cause = two_keys(virtual, lists, next_one.started)
         causes: dict[str, Cause] = {s.id: (*cause, None) for s in gone} if cause else {}
-        longest = max(lists, key=lambda d: d.resolve(next_one.started)[-1])
-        decide_fates(gone, causes, longest, next_one.started,
+        longest, stand = max(
+            zip(lists, virtual, strict=True), key=lambda pair: pair[0].resolve(next_one.started)[-1]
+        )
+        decide_fates(gone, causes, longest, stand, next_one.started,
                      unconfirmed, expiry, "orphan, ")  # fmt: skip
     return expiry

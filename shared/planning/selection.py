@@ -1,6 +1,7 @@
 """Which disks a request selects, and which of its values select nothing. Pure."""
 
 from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 
 from shared.model import Disk, Problem, Source
 from shared.planning.situation import Situation
@@ -9,6 +10,7 @@ from shared.text import shorten
 
 _HINTS = {
     "namespaces": "no rule is of a namespace called so",
+    "claims": "no rule is of a claim called so, as NAMESPACE/NAME",
     "rules": "no rule is called so",
     "disks": "no rule and no snapshot of this cluster is on a disk called so",
     "scopes": "no rule names it, nor does REGIONS or PROJECTS",
@@ -35,8 +37,21 @@ def unselected(situation: Situation, only: Only, scopes: Collection[str]) -> Ite
                     source=Source("Request", "", "only"),
                     field=f"only.{field}",
                     value=shorten(value),
-                    message=f"selects nothing: {_HINTS[field]}",
+                    message=f"selects nothing: {_HINTS[field]}{_near(field, value, situation)}",
                 )
+
+
+def _near(field: str, value: str, situation: Situation) -> str:
+    """Name what is called nearly so."""
+    rules = [rule for found in situation.rules.values() for rule in found]
+    names = {
+        "namespaces": {rule.namespace for rule in rules},
+        "claims": {f"{rule.namespace}/{rule.claim}" for rule in rules if rule.claim},
+        "rules": {rule.name for rule in rules},
+        "disks": {disk.name for disk in situation.rules},
+    }.get(field, set())
+    near = get_close_matches(value[:120], sorted(names), 3)
+    return f"; did you mean {' or '.join(map(shorten, near))}?" if near else ""
 
 
 def _selects(only: Only, situation: Situation, scopes: Collection[str]) -> bool:

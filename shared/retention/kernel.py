@@ -69,6 +69,18 @@ def keep(times: list[datetime], deltas: Sequence[timedelta]) -> tuple[dict[int, 
     return kept, steps
 
 
+def walk_alone(times: list[datetime], deltas: Sequence[timedelta], generation: int) -> list[int]:
+    """Walk one generation over ascending `times`: the indexes that stand for its points.
+
+    Those that a coarser generation keeps as well are among them.
+    """
+    if not times:
+        return []
+    found: dict[int, Reason] = {}
+    _walk(times, times[-1] - deltas[generation + 1], generation, deltas, found)
+    return sorted(found)
+
+
 def _walk(
     times: list[datetime],
     point: datetime,

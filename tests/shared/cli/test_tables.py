@@ -39,7 +39,7 @@ def outcome(cluster: FakeCluster, cloud: FakeCloud, mode: Any = "plan") -> Outco
 
 def printed(found: Outcome, zone: str = "UTC", width: int = 200) -> str:
     console = Console(file=StringIO(), width=width, highlight=False)
-    tables.outcome(found, zone, console)
+    tables.outcome(found, zone, console, wide=True)
     return text_of(console)
 
 

@@ -69,7 +69,7 @@ def test_deletes_nothing_of_an_empty_history() -> None:
 
 
 def test_says_why_each_goes() -> None:
-    """The reason tells how old it is and which generation has no room for it."""
+    """One short line: too old, or which snapshot stands for its point in time."""
     history = [
         snapshot("a", NOW - 40 * DAY, deltas=RULE),
         snapshot("b", NOW - 30 * DAY),
@@ -78,11 +78,8 @@ def test_says_why_each_goes() -> None:
         snapshot("e", NOW),
     ]
     assert [
-        ("a", "40 d older than the newest, past the end of the last generation"),
-        (
-            "c",
-            "29 d older than the newest, in 'daily for 30 days', where others stand nearer",
-        ),
+        ("a", "too old: 40 d; the last generation is 'daily for 30 days'"),
+        ("c", "d stands in its place, 'daily for 30 days'"),
     ] == [(delete.snapshot.id, delete.reason) for delete in decide(history).deletes]
 
 

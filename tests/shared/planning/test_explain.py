@@ -56,15 +56,16 @@ def test_tells_each_snapshots_fate_as_tarsnapper_has_it() -> None:
 
 
 def test_tells_rules_generations_and_what_is_next() -> None:
-    """As sentences and pictures; each generation as wide, its snapshots in their places."""
+    """As sentences and pictures, a letter for each point that a generation wants."""
     found = explained(with_history())
     (rule,) = found.rules
     assert (DELTAS, "a snapshot every hour; hourly for 1 day, daily for 30 days") == (
         rule.deltas, rule.sentence
     )  # fmt: skip
     assert ["hourly for 1 day", "daily for 30 days"] == [g.name for g in found.generations]
-    assert {48} == {len(g.picture) for g in found.generations}
-    assert 20 < found.generations[0].picture.count("●") <= found.generations[0].kept
+    assert [(24, 23, "#" * 23 + "-"), (30, 5, "." * 25 + "#" * 5)] == [
+        (g.wants, g.kept, g.picture) for g in found.generations
+    ]
     assert NOON - HOUR == found.next_due
     assert "the last one began 2 h ago; interval 1 h" == found.due
 
@@ -131,6 +132,9 @@ def test_tells_of_orphans_where_they_are_asked_for() -> None:
         world.cloud.snapshots[made.id] = made
     found = explained(world, disks=("vol-0lost",))
     assert ((), None) == (found.rules, found.next_due)
+    assert (NOON - DAY, NOON - DAY - 2 * HOUR) == (found.newest, found.oldest)
+    assert "kept; ORPHANS=expire" in found.orphaned
+    assert ["." * 22 + "##", "." * 29 + "#"] == [g.picture for g in found.generations]
     assert {"kept"} == {s.fate for s in found.snapshots}
     assert "no rule covers its disk" in found.snapshots[0].why
 

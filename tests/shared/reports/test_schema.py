@@ -113,7 +113,7 @@ def test_counts_add_up(mode: Any) -> None:
     """Each planned action is counted once: done, failed or left; lists are as long as that."""
     cloud, cluster = busy()
 
-    report, plan, ruleset = run(Request(mode=mode), Settings(), ports(cluster, cloud))
+    report, plan, ruleset, _ = run(Request(mode=mode), Settings(), ports(cluster, cloud))
 
     counts = report.summary
     planned = len(plan.creates) + len(plan.deletes)

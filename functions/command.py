@@ -1,0 +1,67 @@
+"""`k8s-snapshots` and `kubectl snapshots`: one command, which finds out whose disks are meant.
+
+Neither cloud's libraries are imported before it is known which are needed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from functions.which_cloud import CLOUDS, which_cloud
+from shared.cli.main import main as command_line
+from shared.errors import SettingsError
+from shared.passes.world import Ports
+from shared.ports import RulesSource
+from shared.settings import Settings
+
+#: What names a way to the cluster; without any of them kubectl's own kubeconfig is taken.
+_WAYS = ("KUBE_CONFIG_FILE", "KUBE_CONFIG_SECRET", "CLUSTER_NAME", "KUBERNETES_SERVICE_HOST")
+
+
+def main() -> int:
+    """Run the command and give its exit status."""
+    return command_line(program(sys.argv[0]), build, clouds=CLOUDS)
+
+
+def program(path: str) -> str:
+    """Tell under which name the command was called: kubectl finds its plugins by theirs."""
+    name = Path(path).stem
+    return "kubectl snapshots" if name == "kubectl-snapshots" else "k8s-snapshots"
+
+
+def build(
+    environ: Mapping[str, str], source: RulesSource | None = None, cloud: str = ""
+) -> tuple[Settings, Ports]:
+    """Make settings and ports of the cloud that is named, or else found out.
+
+    Raises:
+        PassError: where none or several could be meant, or the environment cannot be used.
+    """
+    environ = with_kubeconfig(environ)
+    found = cloud or which_cloud(environ, source)
+    try:
+        make: Callable[..., Any] = import_module(f"functions.{found}.wiring").build
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("functions"):
+            raise
+        raise SettingsError(
+            f"the package {error.name} is not installed, which {found} needs"
+        ) from None
+    settings, ports = make(environ, source)
+    return settings, ports
+
+
+def with_kubeconfig(environ: Mapping[str, str]) -> dict[str, str]:
+    """Take kubectl's kubeconfig where nothing else names a way to the cluster."""
+    found = dict(environ)
+    if not any(found.get(name, "").strip() for name in _WAYS):
+        path = found.get("KUBECONFIG") or "~/.kube/config"
+        if any(os.path.exists(os.path.expanduser(name)) for name in path.split(os.pathsep)):
+            found["KUBE_CONFIG_FILE"] = path
+    if path := found.get("KUBE_CONFIG_FILE", ""):
+        names = (os.path.expanduser(name) for name in path.split(os.pathsep))
+        found["KUBE_CONFIG_FILE"] = os.pathsep.join(names)
+    return found

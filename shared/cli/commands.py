@@ -1,0 +1,204 @@
+"""The commands: each does its work and prints it, and gives its exit status."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from shared.cli import logs
+from shared.cli.output import print_as, print_names
+from shared.cli.selecting import request_of
+from shared.errors import RequestError, UsageError
+from shared.passes.run import Outcome, run
+from shared.passes.world import Ports, policy_of
+from shared.ports import RulesSource
+from shared.reports.schema import to_builtins
+from shared.request import Request
+from shared.settings import Settings
+from shared.sources.file import RulesFile
+
+Build = Callable[[Mapping[str, str], RulesSource | None], tuple[Settings, Ports]]
+
+DONE, SOME_FAILED, NOT_DONE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 3, 130
+#: `plan --detailed-exitcode`, as terraform's.
+SOMETHING_TO_DO = 2
+
+
+class Command(NamedTuple):
+    """One call: what was typed, what it asks of a pass, and the world."""
+
+    arguments: argparse.Namespace
+    request: Request
+    settings: Settings
+    ports: Ports
+
+    @property
+    def form(self) -> str:
+        """Say in which form it prints."""
+        return str(self.arguments.output)
+
+
+def run_command(build: Build, arguments: argparse.Namespace) -> int:
+    """Run what was typed.
+
+    Raises:
+        PassError: where it cannot be done.
+    """
+    if arguments.command == "deltas":
+        return _deltas(arguments)
+    request = request_of(arguments)
+    path = arguments.rules
+    source = None if path is None else RulesFile(os.path.expanduser(path))
+    settings, ports = build(os.environ, source)
+    logs.set_up(settings)
+    command = Command(arguments, request, settings, ports)
+    return _COMMANDS.get(arguments.command, _pass)(command)
+
+
+# What prints tables is imported where they are printed: `rich` takes its time, and JSON none.
+
+
+def _pass(command: Command) -> int:
+    outcome = run(command.request, command.settings, command.ports)
+    if command.form in ("json", "yaml"):
+        print_as(command.form, to_builtins(outcome.report))
+    elif command.form == "name":
+        print_names(_names(outcome))
+    else:
+        from shared.cli import tables
+
+        wide = command.form == "wide" or getattr(command.arguments, "all", False)
+        tables.outcome(outcome, command.settings.tz, wide=wide)
+    return _status(outcome, command)
+
+
+def _names(outcome: Outcome) -> list[str]:
+    """Name what is done, or would be, and to which snapshot; of an explanation the snapshots."""
+    report = outcome.report
+    if report.mode == "explain":
+        return [fate.snapshot for told in report.explanations for fate in told.snapshots]
+    return [
+        *(f"create/{done.snapshot or done.name}" for done in report.creations),
+        *(f"delete/{done.snapshot}" for done in report.deletions),
+        *(f"hold/{held.snapshot}" for held in report.holds),
+    ]
+
+
+def _status(outcome: Outcome, command: Command) -> int:
+    report = outcome.report
+    done = report.outcome == "completed" or (
+        # What only looks has found nothing, which is no failure.
+        report.mode in ("plan", "explain") and bool(outcome.plan.unselected) and _complete(outcome)
+    )
+    if done and getattr(command.arguments, "detailed_exitcode", False):
+        return SOMETHING_TO_DO if report.creations or report.deletions else DONE
+    return DONE if done else SOME_FAILED
+
+
+def _complete(outcome: Outcome) -> bool:
+    report = outcome.report
+    failed = report.failures or report.failed_attempts
+    return not failed and all(scope.complete for scope in report.scopes)
+
+
+def _deltas(arguments: argparse.Namespace) -> int:
+    from shared.cli import deltas
+
+    try:
+        wanted, now = deltas.asked(arguments), datetime.now(UTC)
+    except RequestError as error:
+        raise UsageError(str(error)) from None
+    if arguments.output != "table":
+        print_as(arguments.output, deltas.to_builtins(wanted, now))
+    else:
+        from shared.cli.console import open_console, print_line
+
+        console = open_console()
+        for line in deltas.lines(wanted, now, console.width):
+            print_line(console, line)
+    return DONE
+
+
+def _check(command: Command) -> int:
+    from shared.cli.check import check
+
+    results = list(check(command.settings, command.ports))
+    if command.form != "table":
+        print_as(command.form, [result._asdict() for result in results])
+    else:
+        from shared.cli import tables
+
+        tables.checks(results)
+    return DONE if all(result.ok for result in results) else NOT_DONE
+
+
+def _adopt(command: Command) -> int:
+    from shared.cli.adopt import adopt, rows
+
+    apply, other = command.arguments.apply, command.arguments.from_cluster
+    done = adopt(
+        command.settings, command.ports, command.request.only, apply=apply, from_cluster=other
+    )
+    found = rows(done, applied=apply)
+    if command.form == "name":
+        print_names([row["snapshot"] for row in found])
+    elif command.form != "table":
+        print_as(command.form, found)
+    else:
+        from shared.cli import tables
+
+        tables.adoptions(found, apply, command.settings.tz)
+    return SOME_FAILED if any(adopted.error for adopted in done) else DONE
+
+
+def _restore(command: Command) -> int:
+    import sys
+
+    from shared.cli.restore import restore
+    from shared.restore import output
+
+    found = restore(command.settings, command.ports, command.arguments)
+    if command.form == "json":
+        print_as("json", output.to_builtins(found))
+    else:
+        sys.stdout.write(output.to_yaml(found))
+    return DONE
+
+
+def _status_of_all(command: Command) -> int:
+    from shared.cli import status
+    from shared.planning.situation import rules_in_force
+    from shared.reports.health import healths
+
+    settings, labels = command.settings, command.ports.labels
+    outcome = run(command.request, settings, command.ports)
+    plan = outcome.plan
+    policy = policy_of(settings, labels, command.request, plan.now)
+    rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
+    found = healths(plan, rules, outcome.snapshots, labels)
+    if command.arguments.monitor:
+        level, said = status.monitor(found, _complete(outcome))
+        print_names([said])
+        return level
+    if command.form in ("json", "yaml"):
+        print_as(command.form, status.to_builtins(found))
+    elif command.form == "name":
+        print_names([one.names.claim or one.disk for one in found])
+    else:
+        from shared.cli.console import open_console, print_line
+
+        console = open_console()
+        zone, wide = ZoneInfo(settings.tz), command.form == "wide"
+        for line in status.lines(found, zone, plan.now, wide):
+            print_line(console, line)
+    return _status(outcome, command)
+
+
+_COMMANDS: dict[str, Callable[[Command], int]] = {
+    "adopt": _adopt,
+    "check": _check,
+    "restore": _restore,
+    "status": _status_of_all,
+}
