@@ -222,6 +222,11 @@ class EC2:
             if snapshot.status == "pending" and snapshot_id in (snapshot.id, None):
                 snapshot.status = "completed"
 
+    def age(self, time: timedelta) -> None:
+        """Make every snapshot older."""
+        for snapshot in self._everywhere():
+            snapshot.start_time -= time
+
     def fail(self, snapshot_id: str, message: str = "") -> None:
         """Let a snapshot end in error; `message` is what its StateMessage says."""
         snapshot: Any = next(s for s in self._everywhere() if s.id == snapshot_id)
