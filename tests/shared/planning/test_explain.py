@@ -40,6 +40,7 @@ def test_tells_each_snapshots_fate_as_tarsnapper_has_it() -> None:
     assert kept == {s.snapshot for s in found.snapshots if s.fate == "kept"}
     assert set(times) - kept == {s.snapshot for s in found.snapshots if s.fate == "goes"}
     assert "the newest" == found.snapshots[0].why
+    assert 1 == sum(s.why == "the newest" for s in found.snapshots)
     assert all(s.why for s in found.snapshots)
     assert sorted(times.values(), reverse=True) == [s.started for s in found.snapshots]
 
