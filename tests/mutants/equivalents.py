@@ -12,4 +12,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if self._writing and waited < PATIENCE.total_seconds():",
         "waited < PATIENCE.total_seconds() -> waited <= PATIENCE.total_seconds()",
     ): "just at PATIENCE the answer is believed either way, and the record no longer read",
+    (
+        "shared/passes/trust.py",
+        "writing: bool = False,",
+        "False -> True",
+    ): "every pass says whether it writes",
+    (
+        "shared/planning/explain.py",
+        'columns[min(max(int(place * WIDTH), 0), WIDTH - 1)] = "●"',
+        "1 -> 0",
+    ): "only the newest stands at the edge, and it belongs to no generation",
+    (
+        "shared/planning/adopt.py",
+        "return {key: value for key, value in wanted.items() if key not in (NAME, DELTAS)}",
+        "(NAME, DELTAS) -> (DELTAS,)",
+    ): "the name is empty, and what is empty is no label",
 }
