@@ -100,7 +100,8 @@ class EC2:
     `pending_limit`, a region's; `denied`, actions without permission; `in_use` and `locked`, ids of
     snapshots that cannot be deleted; `lock_error`, code and message of that for locked ones;
     `bin_rule`, the tag whose snapshots go to the Recycle Bin when they are deleted; `rates`, token
-    buckets by action: burst and refill a second; `throttled`, how many requests these refused.
+    buckets by action: burst and refill a second, by the seconds of `monotonic`; `throttled`, how
+    many requests these refused.
     `calls` and `faults` may be cleared.
     """
 
@@ -120,6 +121,7 @@ class EC2:
         self.lock_error = ("NamedByNoSource", "The snapshot is locked and cannot be deleted.")
         self.bin_rule: tuple[str, str] | None = None
         self.rates: dict[str, tuple[float, float]] = {}
+        self.monotonic: Callable[[], float] = time.monotonic
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.throttled = 0
@@ -349,7 +351,7 @@ class EC2:
 
     def _throttles(self, call: Call) -> bool:
         burst, refill = self.rates.get(call.action, (ALWAYS, 0))
-        bucket, now = (call.action, call.region), time.monotonic()
+        bucket, now = (call.action, call.region), self.monotonic()
         tokens, last = self._tokens.get(bucket, (burst, now))
         tokens = min(burst, tokens + (now - last) * refill)
         self._tokens[bucket] = (tokens - (tokens >= 1), now)

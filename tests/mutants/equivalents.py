@@ -18,11 +18,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "False -> True",
     ): "every pass says whether it writes",
     (
-        "shared/planning/explain.py",
-        'columns[min(max(int(place * WIDTH), 0), WIDTH - 1)] = "●"',
-        "1 -> 0",
-    ): "only the newest stands at the edge, and it belongs to no generation",
-    (
         "shared/planning/adopt.py",
         "return {key: value for key, value in wanted.items() if key not in (NAME, DELTAS)}",
         "(NAME, DELTAS) -> (DELTAS,)",
