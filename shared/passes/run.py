@@ -168,7 +168,7 @@ class _Pass:
         seconds = max(self.deadline.remaining() * LISTING, LEAST)
         listings = list_scopes(self.ports.provider, scopes, seconds, self.ports.workers)
         listed = snapshots_of(listings)
-        reviewed = self._review(listings, listed)
+        reviewed = self._review(trusted.ruleset, listings, listed)
         planned = self._plan(trusted, listings, listed, reviewed.attempts)
         log.info(
             "planned %d creations, %d deletions, %d held",
@@ -186,16 +186,20 @@ class _Pass:
                                    self.ports.labels, self.deadline.left)  # fmt: skip
         return Outcome(report.cut(), planned, trusted.ruleset, listed)
 
-    def _review(self, listings: Sequence[Listing], listed: Sequence[Snapshot]) -> Review:
+    def _review(
+        self, ruleset: RuleSet, listings: Sequence[Listing], listed: Sequence[Snapshot]
+    ) -> Review:
         """Find out what became of the attempts of earlier passes."""
         ports, attempts = self.ports, self.leases.attempts
-        mine = [s for s in listed if s.disk in attempts]
+        owner = ports.labels.owner
+        mine = [s for s in listed if s.disk in attempts and not s.copy and owner(s) != "other"]
         reviewed = review(
             attempts,
             by_disk(mine, ports.labels),
             ports.clock.now(),
             ask_operations(attempts, mine, ports.provider, self.deadline, ports.workers),
             [listing.scope for listing in listings if not listing.complete],
+            disks_of(ruleset),
         )
         for failed in reviewed.failed:
             log.error("an earlier snapshot of %s failed: %s", failed.disk.id, failed.reason)

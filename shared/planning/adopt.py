@@ -79,7 +79,11 @@ def takeovers(
         if s.disk in rules
         and labels.ours(s)
         and labels.owner(s) == "other"
-        and (s.cluster == cluster or s.labels.get(CLUSTER) in (cluster, value(cluster)))
+        # Once it is taken over, the description still names the cluster that made it.
+        and (
+            (s.cluster == cluster and FROM not in s.labels)
+            or s.labels.get(CLUSTER) in (cluster, value(cluster))
+        )
     ]
     new = {CLUSTER: value(labels.cluster), FROM: value(cluster)}
     found.sort(key=lambda s: (s.disk, s.started))

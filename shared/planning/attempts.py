@@ -47,6 +47,7 @@ def review(
     now: datetime,
     operations: Mapping[Disk, OperationState],
     unsure: Collection[str],
+    covered: Collection[Disk],
 ) -> Review:
     """Compare attempts with what the listings show.
 
@@ -56,6 +57,7 @@ def review(
         now: aware, UTC.
         operations: how those operations stand that were asked for.
         unsure: scopes whose listing may lack snapshots; nothing vanished there.
+        covered: disks that rules are about; failures on others are soon forgotten.
     """
     found = Review({}, [], 0)
     for disk, attempt in attempts.items():
@@ -71,7 +73,8 @@ def review(
                     Failed(disk, attempt.snapshot, attempt.at, attempt.code, attempt.reason)
                 )
             found = found._replace(completed=found.completed + _completes(attempt, snapshot))
-        if not attempt.ended or attempt.failures or now - attempt.at < LAG:
+        failing = attempt.failures and disk in covered
+        if not attempt.ended or failing or now - attempt.at < LAG:
             found.attempts[disk] = attempt
     return found
 

@@ -6,6 +6,12 @@ from itertools import product
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot
 from shared.planning.labels import CLAIM, NAMESPACE, RULE, VOLUME, Labels, read_deltas, read_uncut
 
+#: Where the problem of a rule lies that names a disk or volume by itself.
+_BY_DISK = ("spec.disk", "spec.backend", "spec.persistentVolume", "region", "zone")
+#: In place of a namespace: such a rule's disk may be claimed in any. Who may write one, says
+#: DISK_RULE_NAMESPACES; a problem of others names no rule.
+_ANY = "*"
+
 
 def broken_disks(
     ruleset: RuleSet,
@@ -34,11 +40,19 @@ def broken_disks(
             namespace = value(problem.source.namespace)
             nameless.setdefault((value(problem.rule), namespace), problem)
             nameless.setdefault(("", namespace), problem)
+            if problem.source.kind == "SnapshotRule":
+                nameless.setdefault((value(problem.rule), _ANY), problem)
+                if _by_disk(problem.field):
+                    nameless.setdefault(("", _ANY), problem)
     for disk, history in histories.items() if nameless else ():
         for maker in _makers(history, rules.get(disk, ()), labels):
             if maker in nameless:
                 broken.setdefault(disk, nameless[maker])
     return broken
+
+
+def _by_disk(field: str) -> bool:
+    return field.startswith(_BY_DISK) and not field.startswith("spec.persistentVolumeClaim")
 
 
 def last_known(history: Sequence[Snapshot], problem: Problem, labels: Labels) -> list[Rule]:
@@ -69,7 +83,7 @@ def _makers(
 
     An empty namespace is that of volumes. An empty rule is any of the namespace: of several rules
     a snapshot names the first only, but bears the deltas of all; here some are gone. A namespace
-    from which the disk is no longer claimed has no say over it.
+    from which the disk is no longer claimed has no say over it, but by a rule that names the disk.
     """
     ours = (s for s in reversed(history) if RULE in s.labels and labels.owner(s) != "other")
     newest = next(ours, None)
@@ -79,5 +93,5 @@ def _makers(
     gone = len(borne) > 1 and not borne <= {rule.deltas for rule in rules}
     namespace = newest.labels.get(NAMESPACE, "")
     claimed = {labels.encoding.value(rule.namespace) for rule in rules if rule.claim}
-    namespaces = [namespace, ""] if claimed <= {namespace} else [""]
+    namespaces = [namespace, "", _ANY] if claimed <= {namespace} else ["", _ANY]
     return product([newest.labels[RULE], ""] if gone else [newest.labels[RULE]], namespaces)

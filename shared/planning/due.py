@@ -67,7 +67,7 @@ def is_due(
         newest=newest,
         overdue=None if age is None else round(age / interval - 1, 4),
         due=age is None or age >= spacing,
-        late=(age is None or age > interval + LATE_PERIODS * period)
+        late=_is_late(known, failing, now, interval + LATE_PERIODS * period)
         and not (attempt and attempt.gone),
         reason="no snapshot yet" if age is None else
         f"the last one began {words(age)} ago; interval {words(interval)}",
@@ -75,6 +75,19 @@ def is_due(
         failing=failing.reason,
     )  # fmt: skip
     return found._replace(wait=_wait(known, found, failing, attempt, now)) if found.due else found
+
+
+def _is_late(
+    known: Sequence[Snapshot], failing: "_Failing", now: datetime, least: timedelta
+) -> bool:
+    """Tell whether the newest that counts as taken is too old.
+
+    A pending one counts while none has failed since the last completed one: where each ends in
+    failure there is always one that is pending.
+    """
+    states = {"completed"} if failing.times else {"completed", "pending"}
+    newest = max((s.started for s in known if s.state in states), default=None)
+    return newest is None or now - newest > least
 
 
 def forced(

@@ -1,9 +1,11 @@
 """The plan: rules and snapshots in, actions with their reasons out. Pure and deterministic."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 
-from shared.model import Disk, RuleSet, Snapshot
+from shared.model import Disk, Rule, RuleSet, Snapshot
 from shared.planning.actions import Attempt, Create, Plan
 from shared.planning.disk import decide
 from shared.planning.naming import is_ours, named
@@ -50,7 +52,7 @@ def plan(
     orphans = [] if policy.creating_only else _orphans(orphaned, situation)
     creates = [(d.create, d.rules) for d in decided if d.create]
     problems = [*ruleset.problems, *(p for d in decided for p in d.problems)]
-    creates.sort(key=lambda pair: (-_urgency(pair[0]), pair[0].disk))
+    creates = _in_turn(sorted(creates, key=lambda pair: (-_urgency(pair[0]), pair[0].disk)))
     deletes = [x for d in decided for x in d.deletes]
     deletes += [x for o in orphans for x in o.expiry.deletes]
     holds = [x for d in decided for x in d.holds] + [x for o in orphans for x in o.expiry.holds]
@@ -75,6 +77,19 @@ def plan(
 def _orphans(disks: Iterable[Disk], situation: Situation) -> list[Orphaned]:
     found = (decide_orphans(disk, situation) for disk in disks)
     return [orphans for orphans in found if orphans]
+
+
+def _in_turn(
+    creates: Sequence[tuple[Create, Sequence[Rule]]],
+) -> list[tuple[Create, Sequence[Rule]]]:
+    """Let namespaces take turns, so that none waits behind all of another's."""
+    turns: Counter[str] = Counter()
+    ranked = []
+    for pair in creates:
+        namespace = pair[0].source.namespace
+        ranked.append((turns[namespace], pair))
+        turns[namespace] += 1
+    return [pair for _, pair in sorted(ranked, key=itemgetter(0))]
 
 
 def _urgency(create: Create) -> float:

@@ -29,6 +29,7 @@ def select(situation: Situation, only: Only) -> tuple[list[Disk], list[Disk]]:
 
 def unselected(situation: Situation, only: Only, scopes: Collection[str]) -> Iterator[Problem]:
     """Name each value that selects nothing; `scopes` are listed though no rule names them."""
+    missed = False
     for field in Only.__struct_fields__:
         for value in getattr(only, field):
             if not _selects(Only(**{field: (value,)}), situation, scopes):
@@ -39,6 +40,19 @@ def unselected(situation: Situation, only: Only, scopes: Collection[str]) -> Ite
                     value=shorten(value),
                     message=f"selects nothing: {_HINTS[field]}{_near(field, value, situation)}",
                 )
+                missed = True
+    if not missed and len(_given(only)) > 1 and not any(select(situation, only)):
+        yield Problem(
+            severity="warning",
+            source=Source("Request", "", "only"),
+            field="only",
+            value=", ".join(_given(only)),
+            message="selects nothing: each selects some disks, but there is none that all select",
+        )
+
+
+def _given(only: Only) -> list[str]:
+    return [field for field in Only.__struct_fields__ if getattr(only, field)]
 
 
 def _near(field: str, value: str, situation: Situation) -> str:

@@ -24,7 +24,7 @@ from shared.text import words
 #: What becomes free at the same time for many disks is spread over as long.
 SPREAD = timedelta(days=1)
 #: Lists of deltas that are read off one disk's snapshots, the newest's first; whoever may write
-#: labels must not make a plan slow. What only further ones keep counts as without a list.
+#: labels must not make a plan slow. Where there are more, all counts as wanted by one of them.
 MOST_LISTS = 50
 
 
@@ -59,11 +59,16 @@ class Settling:
 
     @cached_property
     def witness(self) -> Snapshot | None:
-        """Find the oldest of the newest run of snapshots that have just the lists in force."""
+        """Find the oldest of the newest run of snapshots that have just the lists in force.
+
+        A pause ends the run: in it no pass saw whether the lists were unchanged.
+        """
         found = None
         for snapshot in reversed(self._ordered):
             if not snapshot.deltas:
                 continue  # it says nothing: the daemon's, or an adopted one
+            if found and found.started - snapshot.started > self._pause:
+                break
             if not self._same(snapshot.deltas):
                 break
             found = snapshot
@@ -102,6 +107,12 @@ class Settling:
         kept = set().union(*(retain(before, d.resolve(anchor)).kept_ids() for d in self._rules))
         return sum(s.id in held and s.id not in kept for s in before)
 
+    @cached_property
+    def _pause(self) -> timedelta:
+        """Tell how long nobody may have looked: two intervals, or the time to settle."""
+        interval = min(deltas.interval(self._history.anchor) for deltas in self._rules)
+        return max(2 * interval, self._after)
+
     def _same(self, text: str) -> bool:
         if text == self._label:
             return True
@@ -128,10 +139,10 @@ class Settling:
         return keepers
 
     def _wanted(self, snapshot: Snapshot) -> Doubt | None:
-        lists = read_deltas(snapshot.deltas)
-        known = all(d.spans in self._spans or d.spans in self._others for d in lists)
-        if not lists or not known:
+        if not read_deltas(snapshot.deltas):
             return Doubt("it names no deltas that can be read", self.until)
+        if len(self._others) >= MOST_LISTS:
+            return Doubt(f"snapshots of this disk name {MOST_LISTS} lists or more", self.until)
         if keeper := self._keepers.get(snapshot.id):
             return Doubt(f"'{keeper.text}', which this disk's snapshots name, keeps it", self.until)
         return None

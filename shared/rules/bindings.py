@@ -69,6 +69,11 @@ class Bindings:
                     disk = self.cloud.from_volume(volume)
         return disk
 
+    def claim_of(self, volume: str) -> str:
+        """Tell the claim that names a volume, for a volume that cannot be read itself."""
+        names = (c.metadata.name for c in self._objects.claims if c.spec.volume_name == volume)
+        return next(names, "")
+
     @cached_property
     def owners(self) -> Mapping[Disk, PersistentVolume]:
         """Map disks to their volumes, for what a rule by disk says on its snapshots."""

@@ -69,9 +69,14 @@ def compare(
         first = seen[disk.id].first if disk.id in seen else now.replace(microsecond=0)
         seen[disk.id] = Seen(min(first, now), now.date())
     count = sum(now - seen[disk.id].first >= SETTLED for disk in disks)
-    counts = {day: n for day, n in before.counts.items() if now.date() - day <= window}
+    last = max(before.counts, default=now.date())  # counts however long no pass has looked
+    counts = {
+        day: n for day, n in before.counts.items() if now.date() - day <= window or day == last
+    }
     reference = 0 if accept else max(counts.values(), default=0)
     fell = reference and 2 * count <= reference and (reference >= FEW or not count)
+    if fell:  # until it is accepted, however long that takes
+        counts[now.date()] = reference
     if accept:
         counts, seen = {}, {disk.id: seen[disk.id] for disk in disks}
     counts[now.date()] = max(counts.get(now.date(), 0), count)

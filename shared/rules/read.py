@@ -40,7 +40,7 @@ def read_rules(objects: Objects, volumes: Volumes, options: Options) -> RuleSet:
     """Read all rules: from annotated volumes and claims, and from SnapshotRules."""
     bindings = Bindings(objects, volumes)
     rules: list[Rule] = []
-    problems = [_traced(problem, bindings) for problem in objects.problems]
+    problems = [_traced(problem, bindings, options) for problem in objects.problems]
     skipped = 0
     for item in objects.all():
         if not _asks(item, options):
@@ -134,10 +134,13 @@ def _rule(source: Source, target: Target, deltas: Deltas, options: Options) -> R
     )
 
 
-def _traced(problem: Problem, bindings: Bindings) -> Problem:
+def _traced(problem: Problem, bindings: Bindings, options: Options) -> Problem:
     """Add what is known of the rule, and of a claim's disk, to an object that is malformed."""
     source = problem.source
     if source.kind not in SHORT:
         return problem
     disk = bindings.disk_of_claim(source) if source.kind == "PersistentVolumeClaim" else None
-    return msgspec.structs.replace(problem, rule=rule_name(source), disk=disk)
+    claim = ""
+    if source.kind == "PersistentVolume" and options.use_claim_name:
+        claim = bindings.claim_of(source.name)
+    return msgspec.structs.replace(problem, rule=rule_name(source, claim), disk=disk)

@@ -84,7 +84,9 @@ def test_any_bytes_are_a_state_or_refused(data: bytes) -> None:
     if lease:
         attempts = {Disk("aws", SCOPE, name): found for name, found in lease.attempts.items()}
         histories = {DISK: [snapshot("snap-a", NOON, disk=DISK)]}
-        left = review(attempts, histories, NOON, {DISK: OperationState("failed")}, []).attempts
+        left = review(
+            attempts, histories, NOON, {DISK: OperationState("failed")}, [], [DISK]
+        ).attempts
         lease.record({"vol-new": Attempt(at=NOON, spacing=timedelta(hours=1))}, 600)
         lease.release({disk.name: found for disk, found in left.items()})
         assert Leases(bucket, "demo/rules", "third").take(SCOPE, 1)

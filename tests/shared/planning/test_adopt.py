@@ -1,5 +1,7 @@
 """Which snapshots become ours, and what they are labelled with."""
 
+import msgspec
+
 from shared.planning.adopt import Stranger, adoptions, takeovers
 from shared.planning.labels import CLUSTER, DELTAS, FROM, NAME
 from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, rule, snapshot
@@ -43,3 +45,11 @@ def test_what_is_taken_over_says_from_whom() -> None:
     found = takeovers(listed, RULES, POLICY.labels, "green")
     assert ["a", "b"] == [a.snapshot.id for a in found]
     assert {CLUSTER: "demo", FROM: "green"} == found[0].labels
+
+
+def test_what_another_cluster_took_over_is_not_taken_again() -> None:
+    """Its description still names the cluster that made it."""
+    made = snapshot("a", NOW, labels=OURS | {CLUSTER: "blue", FROM: "green"})
+    made = msgspec.structs.replace(made, cluster="green")
+    assert takeovers([made], RULES, POLICY.labels, "green") == []
+    assert len(takeovers([made], RULES, POLICY.labels, "blue")) == 1

@@ -24,7 +24,7 @@ def looked(
     """Look at one attempt: what is remembered of it, and what is told."""
     attempt = Attempt(at=NOW - age, spacing=HOUR, **more)
     states = {A: operation} if operation else {}
-    return review({A: attempt}, {A: listed}, NOW, states, [A.scope] if unsure else [])
+    return review({A: attempt}, {A: listed}, NOW, states, [A.scope] if unsure else [], [A])
 
 
 def listed(state: State = "completed", **more: Any) -> Snapshot:
@@ -38,7 +38,7 @@ def test_a_completed_snapshot_ends_it_well() -> None:
     assert (1, []) == (found.completed, found.failed)
     assert (True, 0, "") == (found.attempts[A].ended, found.attempts[A].failures,
                              found.attempts[A].reason)  # fmt: skip
-    again = review(found.attempts, {A: [listed()]}, NOW, {}, [])
+    again = review(found.attempts, {A: [listed()]}, NOW, {}, [], [A])
     assert 0 == again.completed
 
 
@@ -54,7 +54,7 @@ def test_a_failed_snapshot_is_counted_once_in_the_clouds_words() -> None:
     found = looked(listed("failed", message="key is disabled"), snapshot="snap-1")
     assert [("snap-1", "key is disabled")] == [(f.snapshot, f.reason) for f in found.failed]
     assert 1 == found.attempts[A].failures
-    assert [] == review(found.attempts, {A: [listed("failed")]}, NOW, {}, []).failed
+    assert [] == review(found.attempts, {A: [listed("failed")]}, NOW, {}, [], [A]).failed
 
 
 def test_an_operation_that_failed_is_counted_once() -> None:
@@ -64,7 +64,7 @@ def test_an_operation_that_failed_is_counted_once() -> None:
     assert [("QUOTA_EXCEEDED", "Quota 'SNAPSHOTS' exceeded.")] == [
         (f.code, f.reason) for f in found.failed
     ]
-    assert [] == review(found.attempts, {}, NOW + HOUR, {}, []).failed
+    assert [] == review(found.attempts, {}, NOW + HOUR, {}, [], [A]).failed
 
 
 @pytest.mark.parametrize("name", ["snap-1", ""])
@@ -78,7 +78,7 @@ def test_what_a_listing_should_show_by_now_has_vanished(name: str) -> None:
 def test_of_a_short_interval_the_listing_has_as_long() -> None:
     """Every five minutes means that nobody waits for an hour."""
     attempt = Attempt(at=NOW - 4 * MINUTE, spacing=4 * MINUTE, snapshot="snap-1")
-    assert review({A: attempt}, {}, NOW, {}, []).failed
+    assert review({A: attempt}, {}, NOW, {}, [], [A]).failed
 
 
 def test_nothing_vanishes_from_a_listing_that_was_cut_short() -> None:
@@ -119,7 +119,7 @@ def test_does_not_grow_without_bound() -> None:
         now, where = NOW + hour * HOUR, disk(f"vol-{hour % 1000}")
         attempts[where] = Attempt(at=now, spacing=HOUR, snapshot=f"snap-{hour}")
         shown = {where: [snapshot(f"snap-{hour}", now, disk=where)]}
-        attempts = review(attempts, shown, now, {}, []).attempts
+        attempts = review(attempts, shown, now, {}, [], [A]).attempts
     assert 1 >= len(attempts)
 
 

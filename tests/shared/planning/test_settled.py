@@ -14,6 +14,7 @@ from shared.planning.labels import SEPARATOR, deltas_text, read_deltas
 from shared.planning.policy import Policy
 from shared.planning.settled import MOST_LISTS, SPREAD, _share
 from shared.retention.deltas import parse
+from shared.retention.kernel import retain
 from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, hourly, rule, snapshot
 from tests.shared.objects_builders import POLICY
 
@@ -397,3 +398,30 @@ def test_a_gap_as_long_as_the_retention_is_one(gap: timedelta, waits: bool) -> N
     expiry = decide([*before, snapshot("new", NOW, deltas=text)], text)
     assert waits == bool(held(expiry))
     assert waits != bool(gone(expiry))
+
+
+def test_a_typo_before_a_pause_is_no_evidence() -> None:
+    """One snapshot shows it, then no pass looks for two weeks: the rule may have been anything."""
+    good, typo = "PT1H P1D P30D P360D", "PT1H P1D"
+    full = hourly(60 * 24, NOW, deltas=good)
+    kept = retain(full, parse(good).resolve(NOW)).kept_ids()
+    history = [s for s in full if s.id in kept]
+    history.append(snapshot("typo", NOW + HOUR, deltas=typo))
+    back = NOW + 16 * DAY
+    found = decide([*history, snapshot("back", back, deltas=typo)], typo, now=back + HOUR / 2)
+    still = retain([*history, snapshot("back", back)], parse(good).resolve(back)).kept_ids()
+    assert not gone(found) & still
+    assert len(held(found)) > 10
+
+
+def test_with_more_lists_than_are_read_nothing_goes() -> None:
+    """Any of those that are not read might keep it."""
+    short, yearly = "PT1H P1D", "P30D P3600D"
+    history = [snapshot(f"y{n}", NOW - 30 * DAY * n - 3 * DAY, deltas=short) for n in range(1, 13)]
+    history.append(snapshot("yearly", NOW - 3 * DAY - 20 * HOUR, deltas=yearly))
+    history += [
+        snapshot(f"f{n}", NOW - 2 * DAY + n * HOUR / 2, deltas=f"PT1H P{n + 2}D")
+        for n in range(MOST_LISTS)
+    ]
+    history.append(snapshot("new", NOW - HOUR / 2, deltas=short))
+    assert gone(decide(history, short)) == set()

@@ -80,8 +80,18 @@ def test_it_is_missed_until_somebody_accepts_it() -> None:
 def test_after_the_window_it_is_forgotten() -> None:
     """The reference is the greatest count within it."""
     memory = settled(10)
-    assert memory.look(disks(2), NOW + 13 * DAY).lost
-    assert not memory.look(disks(2), NOW + 15 * DAY).lost
+    assert 0 == memory.look(disks(6), NOW + 13 * DAY).lost
+    assert 0 == memory.look(disks(6), NOW + 27 * DAY).lost
+    assert 3 == memory.look(disks(3), NOW + 28 * DAY).lost
+
+
+def test_a_fall_lasts_until_it_is_accepted() -> None:
+    """However long that takes: time is no consent."""
+    memory = settled(10)
+    for days in range(1, 91, 10):
+        assert 8 == memory.look(disks(2), NOW + days * DAY).lost
+    assert 0 == memory.look(disks(2), NOW + 91 * DAY, accept=True).lost
+    assert 0 == memory.look(disks(2), NOW + 92 * DAY).lost
 
 
 def test_a_rule_that_flaps_does_not_begin_anew() -> None:
