@@ -109,9 +109,9 @@ class Settling:
 
     @cached_property
     def _pause(self) -> timedelta:
-        """Tell how long nobody may have looked: two intervals, or the time to settle."""
+        """Tell how far apart two snapshots may be for a run: what expires leaves gaps too."""
         interval = min(deltas.interval(self._history.anchor) for deltas in self._rules)
-        return max(2 * interval, self._after)
+        return max(2 * interval, self._after + 2 * SPREAD)
 
     def _same(self, text: str) -> bool:
         if text == self._label:

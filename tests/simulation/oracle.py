@@ -168,7 +168,7 @@ class Past:
         self._times, self._labels, self._settle = times, labels, settle
         self._order = sorted(times, key=lambda name: (times[name], name))
         self._anchor = max(times.values())
-        self._wanted = {read(text) for text in lists}
+        self._lists, self._wanted = lists, {read(text) for text in lists}
         self.gone = let_go(times, lists) - set(kept)
 
     @cached_property
@@ -181,8 +181,15 @@ class Past:
                 continue
             if {read(text) for text in lists_of(label)} != self._wanted:
                 break
+            if found and self._paused(name, found):
+                break
             found = name
         return found
+
+    def _paused(self, older: str, newer: str) -> bool:
+        """Tell whether nobody looked between two snapshots: for longer than it takes to settle."""
+        most = max(2 * interval(self._lists, self._anchor), self._settle + timedelta(days=2))
+        return self._times[newer] - self._times[older] > most
 
     def settled(self, longer: timedelta = timedelta(0)) -> bool:
         """Tell whether the lists in force are unchanged for long enough."""
