@@ -62,17 +62,13 @@ def compare(
         accept: whether what is there now is meant: it is the reference from now on.
     """
     before = known or Known(kind=KIND, cluster=cluster)
-    seen = {
-        name: found for name, found in before.disks.items() if now.date() - found.last <= window
-    }
+    last = max(before.counts, default=now.date())  # while no pass looks nothing is forgotten
+    seen = {name: found for name, found in before.disks.items() if last - found.last <= window}
     for disk in disks:
         first = seen[disk.id].first if disk.id in seen else now.replace(microsecond=0)
         seen[disk.id] = Seen(min(first, now), now.date())
     count = sum(now - seen[disk.id].first >= SETTLED for disk in disks)
-    last = max(before.counts, default=now.date())  # counts however long no pass has looked
-    counts = {
-        day: n for day, n in before.counts.items() if now.date() - day <= window or day == last
-    }
+    counts = {day: n for day, n in before.counts.items() if last - day <= window}
     reference = 0 if accept else max(counts.values(), default=0)
     fell = reference and 2 * count <= reference and (reference >= FEW or not count)
     if fell:  # until it is accepted, however long that takes

@@ -85,6 +85,13 @@ def test_after_the_window_it_is_forgotten() -> None:
     assert 3 == memory.look(disks(3), NOW + 28 * DAY).lost
 
 
+def test_while_no_pass_looks_nothing_is_forgotten() -> None:
+    """Behind a pause of months the same rules are no fall, and none is one."""
+    memory = settled(3)
+    assert 0 == memory.look(disks(3), NOW + 90 * DAY).lost
+    assert 3 == memory.look(set(), NOW + 180 * DAY).lost
+
+
 def test_a_fall_lasts_until_it_is_accepted() -> None:
     """However long that takes: time is no consent."""
     memory = settled(10)
