@@ -59,7 +59,7 @@ class Disks:
     ) -> None:
         self.volumes: Volumes = PersistentDisks(project)
         self._believed = frozenset({project, *projects})
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()  # zones and regions that are there
         self.longest_call = 2 * (patience + REQUEST)  # a second call asks whose snapshot it is
         self._labels, self._identity = labels, identity
         self._location, self._guest_flush = storage_location, guest_flush
@@ -77,8 +77,8 @@ class Disks:
 
         found = locating.locate(self._clients, disks)
         believed = self._believed | {disk.scope for disk in disks if disk not in doubted}
-        self._seen |= {doubting.where(disk) for disk in disks if disk not in doubted}
-        return {**found, **doubting.misplaced(self._clients, believed, self._seen, doubted)}
+        self.seen |= {doubting.where(disk) for disk in disks if disk not in doubted}
+        return {**found, **doubting.misplaced(self._clients, believed, self.seen, doubted)}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each project, several projects at once."""

@@ -91,7 +91,10 @@ class GCECloud:
         """Make the provider with other options."""
         given = {"project": PROJECT, "projects": self.scopes, **options}
         who = lambda: "tests@example.com"  # noqa: E731
-        return Disks(self.labels, self.client, who, self.manager, **given)
+        made = Disks(self.labels, self.client, who, self.manager, **given)
+        # A warm process has asked for the zones before.
+        made.seen |= {f"zones/{ZONE}", f"zones/{OTHER_ZONE}", f"regions/{REGION}"}
+        return made
 
     def client(self, kind: str) -> Any:
         self.made.append(kind)
