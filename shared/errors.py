@@ -50,6 +50,10 @@ class BucketError(SnapshotsError):
     """The bucket did not do what it was asked; the text says what to do."""
 
 
+class NotOurs(BucketError):
+    """The bucket is well, and an object in it is not what belongs there."""
+
+
 class Conflict(BucketError):
     """Somebody else has written the object meanwhile."""
 

@@ -135,13 +135,14 @@ class Listing(msgspec.Struct, frozen=True):
     """All snapshots with our author label in one scope.
 
     Where `complete` is false some may be missing, `error` says why, and nothing of the scope may
-    be deleted.
+    be deleted. `refused` says that the scope is closed to the account.
     """
 
     scope: str
     snapshots: tuple[Snapshot, ...] = ()
     complete: bool = True
     error: str = ""
+    refused: bool = False
 
 
 class Provider(Protocol):
@@ -153,10 +154,13 @@ class Provider(Protocol):
     longest_call: float
     """Seconds that one call of create or delete takes at most, retries included."""
 
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+    def locate(
+        self, disks: Collection[Disk], doubted: Collection[Disk] = ()
+    ) -> Mapping[Disk, Disk | UnknownDisk]:
         """Find the disks that `volumes` could not place, once for all of them.
 
-        Gives only those, each with where it is, or with why that cannot be told.
+        Gives only those, each with where it is, or with why that cannot be told; and those of the
+        `doubted`, which nothing but a rule names, whose place does not exist.
         """
 
     def list(self, scopes: Collection[str]) -> list[Listing]:

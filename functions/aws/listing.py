@@ -33,6 +33,8 @@ NO_VOLUME = "vol-ffffffff"
 _NO_VOLUME = re.compile(r"vol-f{8}(?:f{9})?")
 #: What the console and CopyImage write on copies.
 _COPIED = re.compile(r"\[Copied snap-[0-9a-f]+ from |Copied for DestinationAmi ami-")
+#: What a region answers that the account has not enabled, whoever asks.
+CLOSED = frozenset({"AuthFailure", "OptInRequired"})
 _WILD = re.compile(r"[\\*?]")
 
 
@@ -49,8 +51,13 @@ def list_region(clients: EC2Clients, labels: Labels, region: str) -> Listing:
         for page in pages(clients.of(region), f"tag:{labels.author_key}", [labels.author]):
             found += [snapshot_of(region, item) for item in page if item["State"] != _DELETED]
     except (ClientError, *NO_ANSWER) as error:
-        return Listing(region, tuple(found), False, text_of(error))
+        return Listing(region, tuple(found), False, text_of(error), refused=_refused(error))
     return Listing(region, tuple(found))
+
+
+def _refused(error: Exception) -> bool:
+    """Tell whether the region takes no calls of the account at all."""
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in CLOSED
 
 
 def pages(

@@ -30,7 +30,8 @@ def misplaced(
         disk: UnknownDisk(
             "region",
             disk.scope,
-            "is no region of EC2 that is known; if it is a new one, add it to REGIONS",
+            "is no region of EC2 that is known in this partition; if it is a new one, add it to "
+            "REGIONS",
         )
         for disk in others
         if disk.scope not in real

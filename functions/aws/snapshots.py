@@ -56,7 +56,9 @@ class EBS:
         self._pacer = Pacer(monotonic, sleep)
         self._clients = EC2Clients(client)
 
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+    def locate(
+        self, disks: Collection[Disk], doubted: Collection[Disk] = ()
+    ) -> Mapping[Disk, Disk | UnknownDisk]:
         """Find the volumes whose region nothing tells, by one call for each region.
 
         Those that are said to be in a region that EC2 does not have are problems.

@@ -1,12 +1,13 @@
 """What a pass on AWS is made of: settings and ports, the same for Lambda and command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import ProfileNotFound, UnknownRegionError
 
 from functions.aws.bucket import S3
 from functions.aws.cluster import EKS
@@ -38,13 +39,14 @@ def build(
     )
     labels = labels_of(settings, EBS.encoding, cluster)
     home = (session.region_name,) if session.region_name else ()
+    regions = tuple(dict.fromkeys((*home, *settings.regions)))
     provider = EBS(
         labels,
         partial(_client, session),
         partial(_identity, session),
-        regions=tuple(dict.fromkeys((*home, *settings.regions))),
+        regions=regions,
         extra_tags=settings.tags,
-        known=partial(_regions, session),
+        known=partial(_regions, session, regions),
     )
     return settings, Ports(
         rules,
@@ -68,11 +70,19 @@ def _client(session: boto3.Session, region: str, config: Config) -> Any:
     return session.client("ec2", region_name=region, config=config)
 
 
-def _regions(session: boto3.Session) -> frozenset[str]:
-    """List the regions of EC2 that botocore knows; no call is made."""
+def _regions(session: boto3.Session, ours: Sequence[str]) -> frozenset[str]:
+    """List EC2's regions that botocore knows, of the partitions of ours; no call is made.
+
+    Credentials are one partition's. Where no region is set, or botocore knows none of them, that
+    partition cannot be told, and those of all pass.
+    """
+    partitions = set()
+    for region in ours:
+        with suppress(UnknownRegionError):
+            partitions.add(session.get_partition_for_region(region))
     return frozenset(
         region
-        for partition in session.get_available_partitions()
+        for partition in partitions or session.get_available_partitions()
         for region in session.get_available_regions("ec2", partition)
     )
 

@@ -41,7 +41,22 @@ def places(clients: ComputeClients, project: str) -> Mapping[str, Collection[str
     Raises:
         ProviderError: where the list cannot be had, or is incomplete.
     """
-    found = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
+    for scope, names in scopes(clients, project).items():
+        for name in names:
+            found[f"disks/{name}"].add(scope)
+    return found
+
+
+def scopes(clients: ComputeClients, project: str) -> Mapping[str, Collection[str]]:
+    """List the names of a project's disks by zone and region, such as `zones/europe-west1-b`.
+
+    Zones and regions without any are among them.
+
+    Raises:
+        ProviderError: where the list cannot be had, or is incomplete.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
     missing: list[str] = []
     query = {"project": project, "max_results": PAGE}
     with sorted_errors():
@@ -52,8 +67,7 @@ def places(clients: ComputeClients, project: str) -> Mapping[str, Collection[str
             missing += warned(raw.warning)
             for scope, listed in raw.items.items():
                 missing += warned(listed.warning)
-                for disk in listed.disks:
-                    found[f"disks/{disk.name}"].add(scope)
+                found[scope] |= {disk.name for disk in listed.disks}
     if missing:
         # What is not shown may be the disk, or another of its name.
         raise NextPass(f"the list of disks is incomplete: {'; '.join(missing[:3])}")

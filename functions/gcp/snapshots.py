@@ -35,8 +35,9 @@ class Disks:
 
     `client` makes a client of compute_v1 by its class's name; it is called once for each.
     `identity` tells who we are. `manager` knows permissions and binds tags. `project` is where
-    disks are whose volumes name none. `storage_location`, `guest_flush` and `tag` are for new
-    snapshots; with a tag only those that have it may be deleted.
+    disks are whose volumes name none; it and `projects` are believed to be there.
+    `storage_location`, `guest_flush` and `tag` are for new snapshots; with a tag only those that
+    have it may be deleted.
     """
 
     name = "google"
@@ -50,23 +51,34 @@ class Disks:
         manager: ResourceManager,
         *,
         project: str,
+        projects: Collection[str] = (),
         storage_location: str = "",
         guest_flush: bool = False,
         tag: Tag | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self.volumes: Volumes = PersistentDisks(project)
+        self._believed = frozenset({project, *projects})
+        self.seen: set[str] = set()  # zones and regions that are there
         self.longest_call = 2 * (patience + REQUEST)  # a second call asks whose snapshot it is
         self._labels, self._identity = labels, identity
         self._location, self._guest_flush = storage_location, guest_flush
         self._manager, self._tag = manager, tag
         self._clients = ComputeClients(client, patience)
 
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
-        """Find the disks whose volumes tell no place, by one list for each of their projects."""
-        from functions.gcp import locating
+    def locate(
+        self, disks: Collection[Disk], doubted: Collection[Disk] = ()
+    ) -> Mapping[Disk, Disk | UnknownDisk]:
+        """Find the disks whose volumes tell no place, by one list for each of their projects.
 
-        return locating.locate(self._clients, disks)
+        The doubted ones in projects or zones that are not there are problems.
+        """
+        from functions.gcp import doubting, locating
+
+        found = locating.locate(self._clients, disks)
+        believed = self._believed | {disk.scope for disk in disks if disk not in doubted}
+        self.seen |= {doubting.where(disk) for disk in disks if disk not in doubted}
+        return {**found, **doubting.misplaced(self._clients, believed, self.seen, doubted)}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
         """List our snapshots in each project, several projects at once."""

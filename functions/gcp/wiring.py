@@ -40,6 +40,7 @@ def build(
         login.identity,
         _manager(settings),
         project=settings.gcloud_project or login.project(),
+        projects=settings.projects,
         storage_location=settings.storage_location,
         guest_flush=settings.guest_flush,
         tag=tags.parse(settings.snapshot_tag),

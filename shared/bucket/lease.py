@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.errors import BucketError, Conflict
+from shared.errors import BucketError, Conflict, NotOurs
 from shared.planning.actions import Attempt
 from shared.ports import Bucket, Stored
 from shared.text import shorten
@@ -126,7 +126,7 @@ class Leases:
             if state.kind == KIND:
                 return name, stored, state
             why = f"its kind is {shorten(state.kind, 40)}"
-        raise BucketError(
+        raise NotOurs(
             f"{name} is not the state of this version of k8s-snapshots ({why}); if nothing else "
             "uses it, delete it"
         )

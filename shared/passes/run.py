@@ -5,6 +5,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -13,6 +14,7 @@ from shared.errors import BucketError
 from shared.model import Disk, RuleSet, Snapshot
 from shared.passes.apply import apply
 from shared.passes.deadline import Deadline
+from shared.passes.doubts import doubted, refused
 from shared.passes.journal import AttemptJournal
 from shared.passes.known_rules import Absence, KnownRules, not_accepted
 from shared.passes.listings import list_scopes, snapshots_of
@@ -42,8 +44,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end of a pass is given, for the writes to the bucket.
 CLOSING = 20.0
-#: The part of what is left of a pass's time that listing may take, and the least in seconds.
-LISTING, LEAST = 0.5, 30.0
+#: The parts of what is left of a pass's time that reading the cluster, the leases and listing may
+#: take.
+READ, LEASES, LISTING = 0.5, 0.25, 0.5
+#: Seconds that leases and listing have at least, and the part of a short pass's time that they
+#: have instead.
+LEAST, SHORT = 30.0, 0.125
 
 
 class Outcome(NamedTuple):
@@ -75,10 +81,12 @@ def run(
     return _Pass(request, settings, ports, seconds).run()
 
 
-def read_rules_of(settings: Settings, ports: Ports, writing: bool = False) -> TrustedRules:
+def read_rules_of(
+    settings: Settings, ports: Ports, writing: bool = False, seconds: float = READING
+) -> TrustedRules:
     """Read the rules that a pass trusts, and find the disks that volumes did not place.
 
-    `writing` says whether the mirror may be written.
+    `writing` says whether the mirror may be written; reading the cluster has so many seconds.
 
     Raises:
         ClusterError: where neither cluster nor mirror gives them.
@@ -91,10 +99,11 @@ def read_rules_of(settings: Settings, ports: Ports, writing: bool = False) -> Tr
         max_age=settings.mirror_max_age,
         lapse=3 * settings.schedule_period + PATIENCE,
         writing=writing,
-        seconds=READING if ports.workers > 1 else None,
+        seconds=seconds if ports.workers > 1 else None,
     ).read()
     ruleset = trusted.ruleset
-    ruleset = relocate(ruleset, ports.provider.locate(disks_of(ruleset)))
+    found = ports.provider.locate(disks_of(ruleset), doubted(ruleset))
+    ruleset = relocate(ruleset, found)
     log.info(
         "rules from %s: %d, with %d problems",
         ruleset.read_from, len(ruleset.rules), len(ruleset.problems),
@@ -119,7 +128,8 @@ class _Pass:
         self.lost = 0
 
     def run(self) -> Outcome:
-        trusted = read_rules_of(self.settings, self.ports, writing=self.changing)
+        reading = min(READING, self.deadline.remaining() * READ)
+        trusted = read_rules_of(self.settings, self.ports, self.changing, reading)
         trusted = self._noticed(trusted)
         named = scopes_of(trusted.ruleset, self.ports.scopes)
         scopes = [scope for scope in named if self.request.only.scope(scope)]
@@ -157,18 +167,29 @@ class _Pass:
             self.leases.attempts = dict(ports.memory or {})
             return
         leases = Leases(storage.bucket, storage.folder, self.id)
+        within = self._share(LEASES)
+        # Where the time is not enough for all, later passes begin elsewhere.
+        first = crc32(self.started.isoformat().encode()) % max(len(scopes), 1)
+        turned = [*scopes[first:], *scopes[:first]]
         if self.changing:
             seconds = self.seconds + ports.provider.longest_call
-            self.leases.take(leases, scopes, seconds)
+            self.leases.take(leases, turned, seconds, within)
         else:
-            self.leases.peek(leases, scopes)
+            self.leases.peek(leases, turned, within)
+
+    def _share(self, part: float) -> float:
+        """Give a part of the time that is left, in seconds."""
+        return max(self.deadline.remaining() * part, min(LEAST, self.seconds * SHORT))
 
     def _in_scopes(self, trusted: TrustedRules, scopes: list[str]) -> Outcome:
         """Run the pass in the scopes that no other pass holds."""
-        seconds = max(self.deadline.remaining() * LISTING, LEAST)
+        seconds = self._share(LISTING)
         listings = list_scopes(self.ports.provider, scopes, seconds, self.ports.workers)
         listed = snapshots_of(listings)
         reviewed = self._review(trusted.ruleset, listings, listed)
+        closed = refused(trusted.ruleset, listings, self.ports.scopes)
+        trusted = trusted._replace(ruleset=relocate(trusted.ruleset, closed.disks))
+        listings = [listing for listing in listings if listing.scope not in closed.scopes]
         planned = self._plan(trusted, listings, listed, reviewed.attempts)
         log.info(
             "planned %d creations, %d deletions, %d held",
@@ -292,7 +313,7 @@ class _Pass:
     def _tell(self, report: Report, completed: int) -> None:
         """Leave the whole report in the bucket, and tell the watchers."""
         storage, settings = self.ports.storage, self.settings
-        if storage and not self.leases.failed:
+        if storage and not self.leases.broken:
             name = f"{storage.folder}/reports/{report.started:%Y/%m/%d/%H%M%S}-{self.id}.json.gz"
             try:
                 storage.bucket.put(name, gzip.compress(msgspec.json.encode(report)), None)

@@ -1,10 +1,11 @@
 """The leases of one pass, over all its scopes: taken before it lists, released at its end."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
 
 from shared.bucket.lease import Lease, Leases
-from shared.errors import BucketError, Conflict
+from shared.errors import BucketError, Conflict, NotOurs
 from shared.model import Disk
 from shared.planning.actions import Attempt
 from shared.ports import Clock
@@ -21,7 +22,8 @@ class ScopeLeases:
 
     `attempts` are what is remembered, and `remembered` the scopes in which it could be read.
     `skipped` are the scopes that another pass holds; `failed` says of those whose lease could be
-    neither taken nor refused why: there snapshots are created, and none is deleted.
+    neither taken nor refused why: there snapshots are created, and none is deleted. `broken` counts
+    the failures that are the bucket's, and not one object's.
     """
 
     def __init__(self, clock: Clock, provider: str) -> None:
@@ -31,32 +33,46 @@ class ScopeLeases:
         self.remembered: set[str] = set()
         self.skipped: set[str] = set()
         self.failed: dict[str, str] = {}
+        self.broken = 0
 
-    def take(self, leases: Leases, scopes: Iterable[str], seconds: float) -> None:
-        """Take the lease of each scope; a bucket that fails twice is not asked again."""
+    def take(
+        self, leases: Leases, scopes: Iterable[str], seconds: float, within: float = inf
+    ) -> None:
+        """Take the lease of each scope for so many seconds, all `within` so many."""
         self._end = self._clock.monotonic() + seconds
-        for scope in scopes:
-            if len(self.failed) >= 2:
-                self.failed[scope] = next(reversed(self.failed.values()))
-                continue
-            try:
-                lease = leases.take(scope, self._left())
-            except BucketError as error:
-                self._fail(scope, error)
-                continue
+
+        def take(scope: str) -> None:
+            lease = leases.take(scope, self._left())
             if lease is None:
                 self.skipped.add(scope)
             else:
                 self._leases[scope] = lease
                 self._remember(scope, lease.attempts)
 
-    def peek(self, leases: Leases, scopes: Iterable[str]) -> None:
+        self._each(scopes, take, within)
+
+    def peek(self, leases: Leases, scopes: Iterable[str], within: float = inf) -> None:
         """Read what is remembered of each scope, for a pass that changes nothing."""
+        self._each(scopes, lambda scope: self._remember(scope, leases.peek(scope)), within)
+
+    def _each(self, scopes: Iterable[str], ask: Callable[[str], None], within: float) -> None:
+        """Ask the bucket for each scope; one that fails twice, or is too slow, no more."""
+        end, last, slow = self._clock.monotonic() + within, "", 0
         for scope in scopes:
-            try:
-                self._remember(scope, leases.peek(scope))
-            except BucketError as error:
-                self._fail(scope, error)
+            if self.broken >= 2:
+                self.failed[scope] = last
+            elif self._clock.monotonic() >= end:
+                slow += 1
+                self.failed[scope] = f"the bucket is too slow: no time for the lease of {scope}"
+            else:
+                try:
+                    ask(scope)
+                except BucketError as error:
+                    self._fail(scope, error)
+                    self.broken += not isinstance(error, NotOurs)
+                    last = self.failed[scope]
+        if slow:
+            log.error("the bucket is too slow: there was no time for %d leases", slow)
 
     def record(self, attempts: Mapping[Disk, Attempt], scopes: Iterable[str]) -> Barred:
         """Write attempts down in some scopes; say what is barred where that fails."""

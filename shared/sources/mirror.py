@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes of a mirror at most, uncompressed: some 100,000 whole manifests.
 MAX_BYTES = 400_000_000
+#: Levels that a spec must leave to what is around it, here and where it is read.
+_ROOM = 50
 
 
 class Copy(NamedTuple):
@@ -132,7 +134,7 @@ class Mirror:
 
     def _item(self, item: Object) -> dict[str, Any]:
         metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation,)))
-        spec = msgspec.to_builtins(item.spec)
+        spec = _plain(item.spec)
         if type(item).__name__ == "SnapshotRule" and isinstance(spec, dict):
             spec = known_spec(spec)
         source = Source(type(item).__name__, item.metadata.namespace, item.metadata.name)
@@ -155,6 +157,19 @@ class Mirror:
 def digest(sources: Iterable[Source]) -> str:
     """Name a set of objects."""
     return hashlib.sha256("\n".join(sorted(map(repr, sources))).encode()).hexdigest()[:32]
+
+
+def _plain(spec: Any) -> Any:
+    """Give a spec as it can be written; null where it is nested deeper than that."""
+    try:
+        plain = msgspec.to_builtins(spec)
+        nested = plain
+        for _ in range(_ROOM):
+            nested = [nested]
+        msgspec.json.encode(nested)
+    except RecursionError:
+        return None
+    return plain
 
 
 def _entry(source: Source, metadata: dict[str, Any], spec: Any) -> dict[str, Any]:

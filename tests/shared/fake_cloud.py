@@ -19,9 +19,10 @@ from tests.shared.objects_builders import decode
 class FakeCloud:
     """Holds snapshots; implements `ports.Provider`.
 
-    `incomplete` says of a scope why its listing is cut short; `failing` gives the error of a disk's
-    or a snapshot's next calls; `denied` names what `check` finds missing. What is created while
-    `lose` is set exists nowhere; `operations` says how the operations of creations stand.
+    `incomplete` says of a scope why its listing is cut short, `closed` that it is refused;
+    `failing` gives the error of a disk's or a snapshot's next calls; `denied` names what `check`
+    finds missing. What is created while `lose` is set exists nowhere; `operations` says how the
+    operations of creations stand.
     """
 
     name = "aws"
@@ -42,13 +43,16 @@ class FakeCloud:
         self.clock = clock or VirtualClock()
         self.incomplete, self.failing = dict(incomplete or {}), dict(failing or {})
         self.denied = set(denied)
+        self.closed: set[str] = set()
         self.lose = self.named_operations = False
         self.operations: dict[str, OperationState] = {}
         self.calls: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         self._last = -1
 
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+    def locate(
+        self, disks: Collection[Disk], doubted: Collection[Disk] = ()
+    ) -> Mapping[Disk, Disk | UnknownDisk]:
         return {}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:
@@ -108,7 +112,7 @@ class FakeCloud:
     def _listing(self, scope: str) -> Listing:
         found = tuple(s for s in self.snapshots.values() if s.disk.scope == scope)
         error = self.incomplete.get(scope, "")
-        return Listing(scope, found, not error, error)
+        return Listing(scope, found, not error, error, scope in self.closed)
 
 
 class FakeCluster:

@@ -80,7 +80,9 @@ class SimCloud:
     def __init__(self, world: World, log: PassLog) -> None:
         self._world, self._log = world, log
 
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+    def locate(
+        self, disks: Collection[Disk], doubted: Collection[Disk] = ()
+    ) -> Mapping[Disk, Disk | UnknownDisk]:
         return {}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:

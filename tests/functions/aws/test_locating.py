@@ -210,3 +210,14 @@ def test_a_new_region_is_believed_where_the_settings_name_it(
     for more, expected in (({}, {disk}), ({"REGIONS": disk.scope}, set[Disk]())):
         _, ports = build(environ | more, rules)
         assert ports.provider.locate({disk}).keys() == expected
+
+
+def test_regions_of_other_partitions_are_none(cloud: EC2Cloud, tmp_path: Path) -> None:
+    """No credentials of this one are accepted there."""
+    rules = RulesFile(str(tmp_path / "none.yaml"))
+    regions = ("cn-north-1", "us-gov-west-1", "ap-east-1", "us-east-1")
+    disks = {region: Disk("aws", region, "vol-0123abcd") for region in regions}
+    for home, expected in (("eu-west-1", regions[:2]), ("cn-northwest-1", regions[1:])):
+        _, ports = build({"CLUSTER_ID": "demo", "AWS_REGION": home}, rules)
+        found = ports.provider.locate(set(disks.values()))
+        assert found.keys() == {disks[region] for region in expected}

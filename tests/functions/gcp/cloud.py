@@ -89,8 +89,12 @@ class GCECloud:
 
     def disks(self, **options: Any) -> Disks:
         """Make the provider with other options."""
-        return Disks(self.labels, self.client, lambda: "tests@example.com", self.manager,
-                     project=PROJECT, **options)  # fmt: skip
+        given = {"project": PROJECT, "projects": self.scopes, **options}
+        who = lambda: "tests@example.com"  # noqa: E731
+        made = Disks(self.labels, self.client, who, self.manager, **given)
+        # A warm process has asked for the zones before.
+        made.seen |= {f"zones/{ZONE}", f"zones/{OTHER_ZONE}", f"regions/{REGION}"}
+        return made
 
     def client(self, kind: str) -> Any:
         self.made.append(kind)

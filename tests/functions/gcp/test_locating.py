@@ -9,7 +9,15 @@ from shared.errors import (
 )
 from shared.model import Disk
 from tests.emulators.gce import ALWAYS
-from tests.functions.gcp.cloud import ELSEWHERE, OTHER_ZONE, PROJECT, REGION, ZONE, GCECloud
+from tests.functions.gcp.cloud import (
+    ELSEWHERE,
+    OTHER_ZONE,
+    PROJECT,
+    REGION,
+    ZONE,
+    GCECloud,
+    disk_of,
+)
 
 
 class TestLocate:
@@ -88,3 +96,35 @@ class TestLocate:
         cloud.add_disk(PROJECT, "data", OTHER_ZONE)
         cloud.gce.unreachable.add(ZONE)
         assert ZONE in self.why(cloud, self.lost())
+
+
+class TestDoubted:
+    """Disks that nothing but a rule names: whoever writes one may write anything."""
+
+    def said(self, cloud: GCECloud, *disks: Disk) -> dict[str, str]:
+        found = cloud.disks(projects=()).locate(disks, disks)
+        assert all(isinstance(place, UnknownDisk) for place in found.values())
+        return {disk.id: str(place) for disk, place in found.items()}
+
+    def test_projects_that_are_not_there_or_closed(self, cloud: GCECloud) -> None:
+        """404 and 403 are the rule's; a project that is down, or there, is believed."""
+        bogus, closed = disk_of("d", ZONE, "bogus-project"), disk_of("d", ZONE, ELSEWHERE)
+        assert self.said(cloud, bogus, closed).keys() == {bogus.id}
+        cloud.gce.denied.add(f"{ELSEWHERE}:compute.snapshots.list")
+        assert "forbidden" in self.said(cloud, closed)[closed.id]
+        cloud.gce.denied.clear()
+        cloud.gce.fault("snapshots.list", "backendError", project=ELSEWHERE, times=ALWAYS)
+        assert self.said(cloud, closed) == {}
+
+    def test_zones_that_are_not_there(self, cloud: GCECloud) -> None:
+        """A list that is incomplete tells of none."""
+        bogus, good = disk_of("d", "atlantis-south9-z"), cloud.add_disk(PROJECT)
+        assert self.said(cloud, bogus, good).keys() == {bogus.id}
+        cloud.gce.unreachable.add(ZONE)
+        assert self.said(cloud, bogus, good) == {}
+
+    def test_what_volumes_or_settings_name_is_not_asked_for(self, cloud: GCECloud) -> None:
+        there = disk_of("d", ZONE, ELSEWHERE)
+        odd = [disk_of("e", ZONE, ELSEWHERE), disk_of("e", ZONE, PROJECT)]
+        assert cloud.disks(projects=()).locate([there, *odd], odd) == {}
+        assert cloud.gce.calls == []

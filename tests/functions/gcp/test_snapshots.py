@@ -281,7 +281,7 @@ class TestWhatGoogleDoesNotHave:
 
     @pytest.mark.parametrize("denied", [False, True])
     def test_a_project(self, cloud: GCECloud, rules: MemoryRules, denied: bool) -> None:
-        """404, or 403 where it is another's: its disk waits with the reason; the others go on."""
+        """404, or 403 where it is another's: its rule's problem; the pass is nobody else's."""
         good, aged = cloud.add_disk(PROJECT), cloud.add_disk(PROJECT)
         lost = Disk("google", "no-such-project", f"zones/{ZONE}/disks/data")
         rules.add(good, aged, lost)
@@ -294,17 +294,20 @@ class TestWhatGoogleDoesNotHave:
         report = one_pass(cloud, rules)
         assert [done.disk for done in report.creations] == [good.id]
         assert [done.snapshot for done in report.deletions] == [old]
-        assert [scope.scope for scope in report.scopes if not scope.complete] == [lost.scope]
-        assert [waiting.disk for waiting in report.waiting] == [lost.id]
+        assert ("completed", [PROJECT]) == (report.outcome, [s.scope for s in report.scopes])
+        assert [("spec.disk.project", lost.scope)] == [(p.field, p.value) for p in report.problems]
 
     def test_a_zone(self, cloud: GCECloud, rules: MemoryRules) -> None:
-        """The creation of one disk is refused; the project's others are served."""
+        """No creation is tried; the project's others are served."""
         good = cloud.add_disk(PROJECT)
         lost = Disk("google", PROJECT, "zones/europe-west9-z/disks/data")
         rules.add(good, lost)
         report = one_pass(cloud, rules)
         assert [done.disk for done in report.creations] == [good.id]
-        assert [p.disk for p in report.problems] + [f.disk for f in report.failures] == [lost]
+        assert [("spec.disk.zone", "europe-west9-z")] == [
+            (p.field, p.value) for p in report.problems
+        ]
+        assert cloud.calls()["create"] == 1
 
 
 class TestInFlight:

@@ -77,7 +77,9 @@ class FakeProvider:
         self.log: list[tuple[float, str, str]] = []
         self._seconds, self._errors = iter(seconds), errors or {}
 
-    def locate(self, disks: Collection[Disk]) -> Mapping[Disk, Disk | UnknownDisk]:
+    def locate(
+        self, disks: Collection[Disk], doubted: Collection[Disk] = ()
+    ) -> Mapping[Disk, Disk | UnknownDisk]:
         return {}
 
     def list(self, scopes: Collection[str]) -> list[Listing]:

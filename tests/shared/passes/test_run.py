@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from shared.errors import (
     Unanswered,
 )
 from shared.model import Disk, Snapshot
+from shared.passes.listings import list_scopes
 from shared.passes.run import CLOSING, Outcome, run
 from shared.passes.world import Ports
 from shared.planning.actions import Create
@@ -514,3 +516,80 @@ def test_the_worst_offender_is_named(caplog: pytest.LogCaptureFixture) -> None:
     world.cloud.snapshots.popitem()
     world.cloud.snapshots.popitem()
     assert world.run().report.summary.worst_disk == world.disks[0].id
+
+
+class TestTheTime:
+    """No part of a pass takes all of its time."""
+
+    def test_leases_of_a_slow_bucket_leave_time_for_snapshots(self) -> None:
+        """Four seconds a call and 101 scopes: each pass creates, and others get the leases."""
+        world = World(1)
+        for n in range(100):
+            world.cluster.items += (world.rule(disk(f"vol-{n:017x}", f"eu-north-{n}"), DELTAS),)
+
+        def slow(call: str, name: str) -> Trouble:
+            if call == "get" and "/state/" in name:
+                world.clock.sleep(4)
+            return ""
+
+        world.bucket.trouble = slow
+        begun = world.clock.monotonic()
+        report = world.run(300).report
+        assert world.clock.monotonic() - begun < 300
+        assert 101 == report.summary.created
+        first = {name for name in world.bucket.objects if "/state/" in name}
+        world.clock.advance(HOUR)
+        world.run(300)
+        assert {name for name in world.bucket.objects if "/state/" in name} > first
+
+    def test_reading_the_cluster_is_bounded_by_a_short_deadline(self) -> None:
+        """The mirror stands in while there is time to create."""
+        world = World(2)
+        world.run()
+        world.clock.advance(2 * HOUR)
+
+        class Drip(FakeCluster):
+            def read(self) -> Any:
+                time.sleep(4)
+                return super().read()
+
+        world.cluster.__class__ = Drip
+        begun = time.monotonic()
+        report = run(Request(), world.settings, world.ports._replace(workers=4), 4.0).report
+        assert time.monotonic() - begun < 3
+        assert report.mirror_in_use
+
+    def test_listing_is_bounded_by_a_short_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: list[float] = []
+
+        def watch(provider: Any, scopes: Any, seconds: float, parallel: int) -> list[Listing]:
+            given.append(seconds)
+            return list_scopes(provider, scopes, seconds, parallel)
+
+        monkeypatch.setattr("shared.passes.run.list_scopes", watch)
+        World().run(40)
+        assert given[0] <= 20
+
+
+class TestClosedScopes:
+    """A region that is closed to the account, which a SnapshotRule names."""
+
+    def test_is_the_problem_of_the_rules_that_name_it(self) -> None:
+        """Nobody else's pass is partial."""
+        world = World(1)
+        world.cluster.items += (world.rule(disk("vol-00000000000000666", "ap-east-1"), DELTAS),)
+        world.cloud.incomplete["ap-east-1"] = "OptInRequired: you are not subscribed"
+        world.cloud.closed.add("ap-east-1")
+        report = world.run().report
+        assert ("completed", 1) == (report.outcome, report.summary.created)
+        assert [("spec.disk", "ap-east-1")] == [(p.field, p.value) for p in report.problems]
+        assert "OptInRequired" in report.problems[0].message
+
+    def test_is_everybodys_where_the_settings_name_it_or_it_is_merely_down(self) -> None:
+        world = World(1)
+        world.cluster.items += (world.rule(disk("vol-00000000000000666", "ap-east-1"), DELTAS),)
+        world.cloud.incomplete["ap-east-1"] = "down"
+        assert "partial" == world.run().report.outcome
+        world.cloud.closed.add("ap-east-1")
+        ports = world.ports._replace(scopes=("ap-east-1",))
+        assert "partial" == run(Request(), world.settings, ports).report.outcome

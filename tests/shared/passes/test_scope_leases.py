@@ -62,3 +62,31 @@ def test_what_cannot_be_recorded_lets_nothing_go() -> None:
     barred = leases.record({}, SCOPES[1:2])
     assert {("create", SCOPES[1]), ("delete", SCOPES[1])} == barred.keys()
     assert {} == leases.record({}, ["us-east-1"])
+
+
+def test_objects_that_are_not_ours_are_no_failure_of_the_bucket() -> None:
+    """However many: each leaves its own scope without a lease, and the others have theirs."""
+    bucket = FakeBucket()
+    for scope in SCOPES[:3]:
+        bucket.put(f"demo/rules/state/{scope}.json", b"{torn", "")
+    leases = taken(bucket)
+    assert SCOPES[:3] == [*leases.failed]
+    assert set(SCOPES[3:]) == leases.remembered
+    assert leases.broken == 0
+
+
+def test_a_slow_bucket_is_asked_for_so_long_only() -> None:
+    """In the other scopes nothing is deleted; a plan reads no longer either."""
+    bucket = FakeBucket()
+
+    def slow(call: str, name: str) -> Any:
+        bucket.clock.sleep(4)
+        return ""
+
+    bucket.trouble = slow
+    leases = taken(bucket, within=10)
+    assert SCOPES[2:] == [*leases.failed]
+    assert all("too slow" in why for why in leases.failed.values())
+    leases = ScopeLeases(bucket.clock, "aws")
+    leases.peek(Leases(bucket, "demo/rules", "plan"), SCOPES, 10)
+    assert SCOPES[3:] == [*leases.failed]
