@@ -20,6 +20,8 @@ GROUP = "k8s-snapshots.elsdoerfer.com"
 SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
 #: What the keys of labels begin with that tell a volume's region and zone.
 PLACES = ("topology.", "failure-domain.")
+#: Labels of that kind that are kept; a volume has up to five.
+MOST_PLACES = 16
 #: Characters of an annotation that are kept: no value that means anything is as long.
 LONGEST_VALUE = 4096
 #: Bytes of a status that are kept; the API server bounds only the whole object.
@@ -37,12 +39,13 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
 
-    def trimmed(self, keys: Collection[str]) -> "Metadata":
-        """Keep only what is read: these annotations, and the labels that tell places."""
+    def trimmed(self, keys: Collection[str], places: bool) -> "Metadata":
+        """Keep only what is read: these annotations; with `places` the labels that tell places."""
         labels, annotations = self.labels or {}, self.annotations or {}
+        found = [key for key in labels if key.startswith(PLACES)] if places else []
         return msgspec.structs.replace(
             self,
-            labels={k: v for k, v in labels.items() if k.startswith(PLACES)} or None,
+            labels={key: labels[key] for key in found[:MOST_PLACES]} or None,
             annotations={k: annotations[k][:LONGEST_VALUE] for k in keys if k in annotations}
             or None,
         )
@@ -220,7 +223,9 @@ class Objects(msgspec.Struct):
         """Drop what nobody reads: the bytes of an object are its owner's to choose."""
         if self.annotations is None:
             return item
-        item = msgspec.structs.replace(item, metadata=item.metadata.trimmed(self.annotations))
+        places = isinstance(item, PersistentVolume)
+        kept = item.metadata.trimmed(self.annotations, places)
+        item = msgspec.structs.replace(item, metadata=kept)
         if isinstance(item, SnapshotRule) and isinstance(item.spec, dict):
             item = msgspec.structs.replace(item, spec=known_spec(item.spec))
         return item

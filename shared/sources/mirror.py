@@ -16,7 +16,7 @@ import msgspec
 
 from shared.errors import BucketError, ClusterError, Conflict
 from shared.model import Source
-from shared.objects import GROUP, Object, Objects, decode_list, known_spec
+from shared.objects import GROUP, Object, Objects, PersistentVolume, decode_list, known_spec
 from shared.ports import Bucket, Check
 from shared.text import shorten, words
 
@@ -133,7 +133,8 @@ class Mirror:
         return msgspec.json.encode({"apiVersion": "v1", "kind": "List", "items": items})
 
     def _item(self, item: Object) -> dict[str, Any]:
-        metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation,)))
+        places = isinstance(item, PersistentVolume)
+        metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation,), places))
         spec = _plain(item.spec)
         if type(item).__name__ == "SnapshotRule" and isinstance(spec, dict):
             spec = known_spec(spec)
