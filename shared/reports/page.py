@@ -22,7 +22,7 @@ from shared.reports import page_memory
 from shared.reports.health import ORDER, DiskHealth, healths
 from shared.reports.page_cost import cost
 from shared.reports.page_parts import changed, holds_by_cause, meanings, problems_by_owner
-from shared.reports.page_rows import SIGNS, Claim, Known, Page, at, claim
+from shared.reports.page_rows import Claim, Known, Page, at, claim
 from shared.reports.schema import Report
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def render(facts: Facts) -> str:
         report=facts.report,
         made=at(plan.now, zone),
         zone=str(zone),
-        counts=[(health, SIGNS[health], counts[health]) for health in ORDER if counts[health]],
+        counts=[(health, counts[health]) for health in ORDER if counts[health]],
         claims=_claims(found, histories, facts),
         cut=[s for s in facts.report.scopes if not s.complete],
         holds=holds_by_cause(found, plan, facts.program, zone),

@@ -9,7 +9,7 @@ from shared.planning.actions import HoldCause, Plan
 from shared.reports.health import DiskHealth
 from shared.reports.page_memory import Change, State, changes, name_of
 from shared.reports.page_rows import at, release
-from shared.reports.timeline import Row, row_of
+from shared.reports.timeline import Drawing, of_letters
 
 #: Entries that a list shows at most.
 MOST = 200
@@ -97,6 +97,6 @@ def changed(before: State | None, now: State) -> tuple[list[Change], int]:
     return found[:MOST], max(len(found) - MOST, 0)
 
 
-def meanings() -> list[tuple[Row, str]]:
+def meanings() -> list[tuple[Drawing, str]]:
     """Give the legend: each mark with what it means."""
-    return [(row_of(letter, ""), meaning) for letter, meaning in _MARKS.items()]
+    return [(of_letters([letter]), meaning) for letter, meaning in _MARKS.items()]

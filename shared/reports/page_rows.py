@@ -12,14 +12,10 @@ from shared.planning.next_deletion import next_deletion
 from shared.reports.health import DiskHealth
 from shared.reports.page_memory import name_of
 from shared.reports.problems import text_with_field
-from shared.reports.timeline import Row, row
+from shared.reports.timeline import Drawing, draw_rows
 from shared.retention.deltas import parse
 from shared.text import counted, printable, shorten, words
 
-#: A sign for each health, so that it is told by more than colour.
-SIGNS = {
-    "never": "✖", "failing": "✖", "late": "▲", "problem": "!", "ok": "✓", "held": "‖", "orphan": "○",
-}  # fmt: skip
 #: How many snapshots ahead the next deletion is looked for: a page tells of thousands of disks.
 AHEAD = 24
 #: Gaps of one generation, and holds of one disk, that are told.
@@ -31,14 +27,13 @@ class Claim(NamedTuple):
 
     name: str
     health: str
-    sign: str
     why: str
     newest: str
     due: str
     seconds: tuple[int, int]
     snapshots: int
     missing: int
-    rows: tuple[Row, ...]
+    drawing: Drawing
     facts: tuple[tuple[str, str], ...]
     commands: tuple[tuple[str, str], ...]
 
@@ -70,14 +65,13 @@ def claim(one: DiskHealth, known: Known, page: Page) -> Claim:
     return Claim(
         name=name_of(one),
         health=one.health,
-        sign=SIGNS[one.health],
         why=shorten(one.why, 300),
         newest=f"{words(now - one.newest)} ago" if one.newest else "none",
         due=_due(due, now),
         seconds=(_seconds(one.newest), _seconds(due)),
         snapshots=one.snapshots,
         missing=sum(gap.points for picture in one.pictures for gap in picture.gaps()),
-        rows=tuple(row(picture) for picture in one.pictures),
+        drawing=draw_rows(one.pictures),
         facts=tuple(_facts(one, known, page)),
         commands=tuple(_commands(one, known, page.program)),
     )

@@ -8,7 +8,19 @@
   const nameOf = (one) => one.querySelector(".name b").textContent;
   let texts = null;
   for (const part of document.querySelectorAll(".tools")) part.hidden = false;
-  for (const button of document.querySelectorAll(".copy")) button.hidden = false;
+
+  const offer = (part) => {
+    for (const code of part.querySelectorAll(".command")) {
+      if (code.nextElementSibling?.className === "copy") continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.textContent = "Copy";
+      code.after(button);
+    }
+  };
+  for (const part of document.querySelectorAll("section")) if (!part.contains(list)) offer(part);
+  list.addEventListener("toggle", (event) => offer(event.target), true);
 
   const apply = () => {
     texts ??= claims.map((one) => one.textContent.toLowerCase());
