@@ -15,6 +15,7 @@ examples:
   {prog} plan
   {prog} plan -n shop -o wide
   {prog} explain --claim shop/data
+  {prog} html report.html
   {prog} backfill --force --wait -n shop
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
   {prog} deltas "PT1H P1D P30D P360D" --change 2%/day --size 100Gi
@@ -37,6 +38,7 @@ _COMMANDS = {
     "backfill": "take what is due and delete nothing; calling again carries on",
     "status": "a line a claim, the worst first: health, newest, how many restore points",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
+    "html": "write a report of all claims into FILE, a page that needs no network to be read",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
     "restore": "print manifests that bring a claim's data back, beside the live claim",
@@ -51,6 +53,7 @@ _FORMS = {
     "adopt": ("table", "json", "yaml", "name"),
     "check": ("table", "json", "yaml"),
     "deltas": ("table", "json", "yaml"),
+    "html": ("table",),
     "restore": ("yaml", "json"),
 }
 #: argparse's own is 2, which says here that a pass could not do its work.
@@ -152,6 +155,15 @@ def _add_exitcode(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file",
+        metavar="FILE",
+        help="where the page is written, - for standard output; what changed since the page that "
+        "is there is told",
+    )
+
+
 def _add_all(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--all", action="store_true", help="list each snapshot, and why it stays or goes"
@@ -237,6 +249,7 @@ _OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "status": (_add_monitor,),
     "backfill": (_add_backfill,),
     "explain": (_add_all,),
+    "html": (_add_file,),
     "adopt": (_add_adopt,),
     "restore": (_add_restore,),
 }

@@ -1,10 +1,7 @@
 """Why one disk's snapshots stay or go, and what comes next. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Literal
-
-import msgspec
 
 from shared.errors import RequestError
 from shared.model import Disk, Rule, Snapshot

@@ -40,7 +40,7 @@ class Held(NamedTuple):
     """Deletions of one disk that are held; `command` releases them, where one does."""
 
     name: str
-    count: int
+    deletions: int
     until: str
     command: str
 

@@ -104,6 +104,10 @@ def _facts(one: DiskHealth, known: Known, page: Page) -> Iterator[tuple[str, str
             yield f"Missing, {picture.name.partition(' for ')[0]}", told
     if one.pictures:
         yield "Next expiry", _expiry(known, page)
+    yield from _troubles(known, zone)
+
+
+def _troubles(known: Known, zone: tzinfo) -> Iterator[tuple[str, str]]:
     for hold in known.holds[:MOST_GAPS]:
         until = f"; until {at(hold.until, zone)}" if hold.until else ""
         short = hold.reason.partition(" (would go: ")[0]
