@@ -203,11 +203,7 @@ def _html(command: Command) -> int:
     name, settings, ports = command.arguments.file, command.settings, command.ports
     before = html.page_before(name)
     outcome = run(command.request, settings, ports)
-    page = page_of(
-        outcome.report, outcome.plan, outcome.ruleset, outcome.snapshots, settings, ports.labels,
-        before,
-    )  # fmt: skip
-    html.write(name, page)
+    html.write(name, page_of(outcome, settings, ports.labels, before))
     if name != html.STDOUT:
         print_names([name])
     return _status(outcome, command)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -22,27 +23,39 @@ log = logging.getLogger(__name__)
 #: A page is left alone for so long.
 EVERY = timedelta(hours=1)
 #: Seconds that a pass must have left to begin one: it tells of thousands of disks.
-TAKES = 60.0
+TAKES = 20.0
 #: The longest page that is read to tell what changed since.
 LONGEST = 50_000_000
 
 
-def page_of(
-    report: Report,
-    plan: Plan,
-    ruleset: RuleSet,
-    snapshots: Sequence[Snapshot],
-    settings: Settings,
-    labels: Labels,
-    before: str = "",
-) -> str:
-    """Make the page of a pass, or of a plan; `before` is the page that it replaces."""
+class Told(Protocol):
+    """What a page is made of: the outcome of a pass, or of a plan."""
+
+    @property
+    def report(self) -> Report:
+        """Give the report."""
+
+    @property
+    def plan(self) -> Plan:
+        """Give the plan."""
+
+    @property
+    def ruleset(self) -> RuleSet:
+        """Give the rules that were read."""
+
+    @property
+    def snapshots(self) -> Sequence[Snapshot]:
+        """Give the snapshots that were listed."""
+
+
+def page_of(told: Told, settings: Settings, labels: Labels, before: str = "") -> str:
+    """Make the page; `before` is the one that it replaces."""
     from shared.reports.page import Facts, render
 
-    policy = policy_of(settings, labels, Request(mode="plan"), plan.now)
-    rules = rules_in_force(ruleset, snapshots, plan.now, policy)
+    policy = policy_of(settings, labels, Request(mode="plan"), told.plan.now)
+    rules = rules_in_force(told.ruleset, told.snapshots, told.plan.now, policy)
     zone = UTC if settings.tz == "UTC" else ZoneInfo(settings.tz)
-    return render(Facts(report, plan, rules, snapshots, labels, zone, before))
+    return render(Facts(told.report, told.plan, rules, told.snapshots, labels, zone, before))
 
 
 class PageWriter:

@@ -95,7 +95,8 @@ def _claims(
         if problem.disk:
             problems.setdefault(problem.disk, []).append(problem)
     going = {delete.snapshot.id for delete in plan.deletes}
-    page = Page(plan, facts.labels, facts.zone, facts.program)
+    begun = {done.disk for done in facts.report.creations}
+    page = Page(plan, facts.labels, facts.zone, facts.program, begun, facts.report.mode == "plan")
     claims = []
     for one in found:
         disk = by_id[one.disk]

@@ -1,7 +1,7 @@
 """Each disk as a page shows it: words, pictures and the commands to copy. Pure."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
@@ -50,12 +50,17 @@ class Known(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What all disks of a page have in common."""
+    """What all disks of a page have in common.
+
+    `begun` are the ids of disks of which the pass began a snapshot, or a plan would.
+    """
 
     plan: Plan
     labels: Labels
     zone: tzinfo
     program: str
+    begun: Collection[str] = ()
+    planned: bool = True
 
 
 def claim(one: DiskHealth, known: Known, page: Page) -> Claim:
@@ -67,7 +72,7 @@ def claim(one: DiskHealth, known: Known, page: Page) -> Claim:
         health=one.health,
         why=shorten(one.why, 300),
         newest=f"{words(now - one.newest)} ago" if one.newest else "none",
-        due=_due(due, now),
+        due=_due(one, page),
         seconds=(_seconds(one.newest), _seconds(due)),
         snapshots=one.snapshots,
         missing=sum(gap.points for picture in one.pictures for gap in picture.gaps()),
@@ -81,7 +86,10 @@ def _seconds(time: datetime | None) -> int:
     return int(time.timestamp()) if time else 0
 
 
-def _due(due: datetime | None, now: datetime) -> str:
+def _due(one: DiskHealth, page: Page) -> str:
+    due, now = one.next_due, page.plan.now
+    if one.disk in page.begun:
+        return "now" if page.planned else "begun in this pass"
     if due is None:
         return ""
     return f"in {words(due - now)}" if due > now else f"due {words(now - due)} ago"

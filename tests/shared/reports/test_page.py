@@ -177,8 +177,10 @@ def test_changes_name_what_is_new_gone_and_fewer() -> None:
     before = State(NOW, {"a": Remembered("a", "ok", 9), "b": Remembered("b", "late", 1)})
     now = State(NOW, {"a": Remembered("a", "ok", 7), "c": Remembered("c", "ok", 1)})
     assert [
-        ("b", "not here any more", True), ("a", "2 snapshots fewer", False), ("c", "new here: ok", False)
-    ] == [tuple(change) for change in changes(before, now)]  # fmt: skip
+        ("b", "not here any more", True),
+        ("a", "2 snapshots fewer", False),
+        ("c", "new here: ok", False),
+    ] == [tuple(change) for change in changes(before, now)]
 
 
 def test_a_path_a_state_however_many_points() -> None:
