@@ -17,7 +17,7 @@ PAGE = "demo/rules/html/report.html"
 
 
 class Writing(World):
-    """A world in which passes leave a page, each in the same process unless it is told otherwise."""
+    """A world in which passes leave a page, by one process or another."""
 
     def __init__(self, disks: int = 2) -> None:
         super().__init__(disks, DELTAS, report_html=True, mirror_url="s3://bucket/demo/rules.json")
