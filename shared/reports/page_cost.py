@@ -12,14 +12,19 @@ _GIB = 1024**3
 
 
 class Cost(NamedTuple):
-    """GiB stored, at least and at most, and what the range rests on; `disks` are those counted."""
+    """GiB stored, at least and at most, of so many disks, and what the range rests on.
 
-    disks: int
-    unknown: int
-    archived: int
-    low: float
-    high: float
-    told: bool
+    Of `told` disks the cloud says what the snapshots take, of `full` what the newest takes alone;
+    of `unknown` disks not even the size is known. `archived` snapshots are not counted.
+    """
+
+    disks: int = 0
+    told: int = 0
+    full: int = 0
+    unknown: int = 0
+    archived: int = 0
+    low: float = 0.0
+    high: float = 0.0
 
     @property
     def dollars(self) -> tuple[float, float]:
@@ -30,12 +35,16 @@ class Cost(NamedTuple):
     def assumption(self) -> str:
         """Say what the range rests on."""
         price = f"${PRICE:.2f} for a GiB in a month"
-        if self.told:
-            return f"The cloud tells what each snapshot takes. Assumed: {price}."
+        if self.told == self.disks:
+            return f"The cloud tells what they take. Assumed: {price}."
+        full = (
+            "The cloud tells what each takes alone, and not what they share"
+            if self.full == self.disks
+            else "Of some disks the cloud does not tell what is in use: they are taken to be full"
+        )
         return (
-            f"The cloud does not tell what they take. Assumed: disks are full, {LEAST:.0%} to "
-            f"{MOST:.0%} of their blocks change in a day, at random, and {price}. Disks that are "
-            "not full, or change in few places, cost less."
+            f"{full}. Assumed: {LEAST:.0%} to {MOST:.0%} of the blocks change in a day, at random, "
+            f"and {price}. Disks that change in few places cost less."
         )
 
 
@@ -45,17 +54,26 @@ def cost(histories: Iterable[Sequence[Snapshot]]) -> Cost:
     Args:
         histories: of each disk, the oldest first.
     """
-    disks = unknown = archived = 0
-    low = high = 0.0
+    found = Cost()
     for history in histories:
         done = [s for s in history if s.state == "completed"]
         kept = [s for s in done if s.tier != "archive"]
-        archived += len(done) - len(kept)
-        if not kept:
-            continue
-        disks += 1
-        size = kept[-1].size
-        unknown += not size
-        low += size * stored(kept, LEAST)
-        high += size * stored(kept, MOST)
-    return Cost(disks, unknown, archived, low, high, told=False)
+        found = found._replace(archived=found.archived + len(done) - len(kept))
+        if kept:
+            found = _with(found, kept)
+    return found
+
+
+def _with(found: Cost, kept: Sequence[Snapshot]) -> Cost:
+    """Add a disk."""
+    told = sum(s.stored for s in kept) / _GIB
+    alone = kept[-1].full / _GIB
+    size = alone or kept[-1].size
+    return found._replace(
+        disks=found.disks + 1,
+        told=found.told + bool(told),
+        full=found.full + bool(alone),
+        unknown=found.unknown + (not told and not size),
+        low=found.low + (told or size * stored(kept, LEAST)),
+        high=found.high + (told or size * stored(kept, MOST)),
+    )

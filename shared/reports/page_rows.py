@@ -20,6 +20,7 @@ from shared.text import counted, printable, shorten, words
 AHEAD = 24
 #: Gaps of one generation, and holds of one disk, that are told.
 MOST_GAPS = 5
+GIB = 1024**3
 
 
 class Claim(NamedTuple):
@@ -107,6 +108,8 @@ def _facts(one: DiskHealth, known: Known, page: Page) -> Iterator[tuple[str, str
         yield "Restore points", f"{one.snapshots}, from {span}"
     if one.size:
         yield "Size of the disk", f"{one.size} GiB"
+    if taken := _taken(known.counted):
+        yield "Storage", taken
     for picture in one.pictures:
         if told := _gaps(picture.gaps(), zone):
             yield f"Missing, {picture.name.partition(' for ')[0]}", told
@@ -124,6 +127,14 @@ def _troubles(known: Known, zone: tzinfo) -> Iterator[tuple[str, str]]:
         yield "Held", f"{len(known.holds) - MOST_GAPS} more"
     for problem in known.problems:
         yield "Problem", f"{problem.source}: {text_with_field(problem)}"
+
+
+def _taken(history: Sequence[Snapshot]) -> str:
+    """Say what the snapshots take, as far as the cloud tells."""
+    if told := sum(s.stored for s in history):
+        return f"{told / GIB:.1f} GiB for all snapshots"
+    newest = history[-1].full if history else 0
+    return f"{newest / GIB:.1f} GiB for the newest snapshot alone" if newest else ""
 
 
 def at(time: datetime, zone: tzinfo) -> str:

@@ -153,7 +153,21 @@ def test_costs_are_a_range_with_what_was_assumed() -> None:
     low, high, least, most = (float(part.replace(",", "")) for part in match.groups())
     assert 100 < low < high
     assert pytest.approx((low * 0.05, high * 0.05), abs=0.03) == (least, most)
-    assert "Assumed: disks are full, 1% to 5% of their blocks change in a day" in found
+    assert "they are taken to be full. Assumed: 1% to 5% of the blocks change in a day" in found
+
+
+def test_costs_go_by_what_the_cloud_tells() -> None:
+    """EC2 says what the newest takes alone, Compute Engine what each takes beside the others."""
+    good, points = healthy()
+    gib = 1024**3
+    full = [msgspec.structs.replace(s, size=100, full=10 * gib) for s in points]
+    found = Reader(page(good, snapshots=full)).text
+    assert "Storage: 10.0 GiB for the newest snapshot alone" in found
+    assert "The cloud tells what each takes alone, and not what they share. Assumed: 1%" in found
+    stored = [msgspec.structs.replace(s, size=100, stored=gib) for s in points]
+    found = Reader(page(good, snapshots=stored)).text
+    assert f"{len(points)} GiB, ${len(points) * 0.05:.2f} a month, for 1 disk with" in found
+    assert "The cloud tells what they take. Assumed: $0.05 for a GiB in a month." in found
 
 
 def test_tells_what_changed_since_the_page_before() -> None:
