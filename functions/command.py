@@ -1,6 +1,7 @@
 """`k8s-snapshots` and `kubectl snapshots`: one command, which finds out whose disks are meant.
 
-Neither cloud's libraries are imported before it is known which are needed.
+Neither cloud's libraries are imported before it is known which are needed, and ours not before
+Ctrl-C can be answered.
 """
 
 import os
@@ -8,14 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from functions.which_cloud import CLOUDS, which_cloud
-from shared.cli.main import main as command_line
-from shared.errors import SettingsError
-from shared.passes.world import Ports
-from shared.ports import RulesSource
-from shared.settings import Settings
+if TYPE_CHECKING:
+    from shared.passes.world import Ports
+    from shared.ports import RulesSource
+    from shared.settings import Settings
 
 #: What names a way to the cluster; without any of them kubectl's own kubeconfig is taken.
 _WAYS = ("KUBE_CONFIG_FILE", "KUBE_CONFIG_SECRET", "CLUSTER_NAME", "KUBERNETES_SERVICE_HOST")
@@ -23,7 +22,15 @@ _WAYS = ("KUBE_CONFIG_FILE", "KUBE_CONFIG_SECRET", "CLUSTER_NAME", "KUBERNETES_S
 
 def main() -> int:
     """Run the command and give its exit status."""
-    return command_line(program(sys.argv[0]), build, clouds=CLOUDS)
+    prog = program(sys.argv[0])
+    try:
+        from functions.which_cloud import CLOUDS
+        from shared.cli.main import main as command_line
+
+        return command_line(prog, build, clouds=CLOUDS)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{prog}: interrupted\n")
+        return 130
 
 
 def program(path: str) -> str:
@@ -33,13 +40,16 @@ def program(path: str) -> str:
 
 
 def build(
-    environ: Mapping[str, str], source: RulesSource | None = None, cloud: str = ""
-) -> tuple[Settings, Ports]:
+    environ: Mapping[str, str], source: "RulesSource | None" = None, cloud: str = ""
+) -> "tuple[Settings, Ports]":
     """Make settings and ports of the cloud that is named, or else found out.
 
     Raises:
         PassError: where none or several could be meant, or the environment cannot be used.
     """
+    from functions.which_cloud import which_cloud
+    from shared.errors import SettingsError
+
     environ = with_kubeconfig(environ)
     found = cloud or which_cloud(environ, source)
     try:

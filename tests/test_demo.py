@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_shows_a_plan_a_pass_and_a_pass_with_nothing_to_do() -> None:
-    """The demo prints its three parts and succeeds, whichever AWS and cluster the shell knows."""
+def test_shows_a_cluster_from_its_first_look_to_its_end() -> None:
+    """The demo prints its six parts and succeeds, whichever AWS and cluster the shell knows."""
     environment = os.environ | {
         "CLOUD": "aws",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
@@ -27,21 +27,24 @@ def test_shows_a_plan_a_pass_and_a_pass_with_nothing_to_do() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    _, plan, first, second, third = re.split(r"^(?=[1-4]\. )", done.stdout, flags=re.MULTILINE)
-    assert plan.startswith("1. A plan from the command line")
+    _, there, plan, first, points, gone, restored = re.split(
+        r"^(?=[1-6]\. )", done.stdout, flags=re.MULTILINE
+    )
+    assert "8 disks: 6 never, 2 late" in there
     would, deletions = counted(plan, r"would be (\d+) created; would be (\d+) deleted")
     assert (would, deletions > 0) == (7, True)
     assert "Nothing was changed." in plan
     assert "'P3OD' is not an ISO 8601 duration" in plan
-    assert first.startswith("2. A pass")
     assert counted(first, r"; (\d+) created; (\d+) deleted") == (would, deletions)
     assert f"2 DescribeSnapshots, 7 CreateSnapshot, {deletions} DeleteSnapshot" in first
-    assert second.startswith("3. The next pass: the new snapshots are still pending")
-    assert counted(second, r"; (\d+) created; (\d+) deleted") == (0, 0)
-    assert "Nothing to do.\nCalls to the cloud: 2 DescribeSnapshots\n" in second
-    assert third.startswith("4. The cluster's API is gone")
-    assert "rules from the mirror file:///" in third
-    assert counted(third, r"; (\d+) created; (\d+) deleted") == (0, 0)
+    before, after = points.split("and behind it:")
+    assert "35 snapshots: 24 kept, 11 to go" in before
+    assert "25 snapshots: 24 kept" in after
+    assert "daily for 7 days      7 of 7  " in after
+    assert counted(gone, r"; (\d+) created; (\d+) deleted") == (7, 0)
+    assert "kind: VolumeSnapshotContent" in restored
+    assert "k8s-snapshots plan" in restored
+    assert len(done.stdout.splitlines()) < 150
 
 
 def counted(text: str, pattern: str) -> tuple[int, int]:

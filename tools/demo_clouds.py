@@ -35,15 +35,19 @@ HISTORIES = {
 
 
 class Show(NamedTuple):
-    """One cloud, ready: the command line's build, how to invoke the function, the calls so far."""
+    """One cloud, ready: the command line's build, how to invoke the function, the calls so far.
+
+    `complete` lets pending snapshots complete, `age` makes all older.
+    """
 
     title: str
     cluster: Kube
-    prog: str
     invocation: str
     build: Any
     invoke: Callable[[], dict[str, Any]]
     calls: Callable[[], list[str]]
+    complete: Callable[[], None]
+    age: Callable[[timedelta], None]
 
 
 def aws(stack: ExitStack) -> Show:
@@ -68,11 +72,12 @@ def aws(stack: ExitStack) -> Show:
     return Show(
         title=title,
         cluster=cluster,
-        prog="python -m functions.aws",
         invocation="functions.aws.handler.handler({}, context)",
         build=build,
         invoke=invoke,
         calls=lambda: [call.action for call in cloud.calls],
+        complete=cloud.complete,
+        age=cloud.age,
     )
 
 
@@ -108,11 +113,12 @@ def gcp(stack: ExitStack) -> Show:
     return Show(
         title=title,
         cluster=cluster,
-        prog="python -m functions.gcp",
         invocation=f"$ curl -X POST -d '{{}}' {url}   (functions-framework --target reconcile)",
         build=build,
         invoke=invoke,
         calls=lambda: [call.method for call in cloud.calls],
+        complete=cloud.complete,
+        age=cloud.age,
     )
 
 

@@ -17,6 +17,7 @@ examples:
   {prog} explain --claim shop/data
   {prog} html report.html
   {prog} backfill --force --wait -n shop
+  {prog} list --claim shop/data
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
   {prog} deltas "PT1H P1D P30D P360D" --change 2%/day --size 100Gi
   kubectl get pv,pvc,snapshotrules -A -o json | {prog} plan --rules -
@@ -37,6 +38,7 @@ _COMMANDS = {
     "reconcile": "run one pass: create what is due, delete what has expired",
     "backfill": "take what is due and delete nothing; calling again carries on",
     "status": "a line a claim, the worst first: health, newest, how many restore points",
+    "list": "restore points: time, state, why each is kept; also where the cluster is gone",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
     "html": "write a report of all claims into FILE, a page that needs no network to be read",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
@@ -46,7 +48,7 @@ _COMMANDS = {
     "check": "test credentials, access to the cluster and permissions one by one",
 }
 
-_ALIASES: dict[str, list[str]] = {}
+_ALIASES = {"list": ["snapshots"]}
 #: The forms in which each command prints, the first by default.
 _REPORTS = ("table", "wide", "json", "yaml", "name")
 _FORMS = {
@@ -217,6 +219,24 @@ def _add_adopt(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_list(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--claim", metavar="NAMESPACE/NAME", help="of this claim, or")
+    command.add_argument("--volume", metavar="NAME", help="of this PersistentVolume, or")
+    command.add_argument("--disk", metavar="ID", help="of this disk; without any, all")
+    command.add_argument(
+        "-n", "--namespace", action="append", default=[], help="of claims in this namespace"
+    )
+    command.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="all namespaces, which is the default"
+    )
+    command.add_argument(
+        "--scope",
+        action="append",
+        default=[],
+        help="a region or project to look in, where nothing tells where the disks were",
+    )
+
+
 def _add_restore(command: argparse.ArgumentParser) -> None:
     helps = {
         "--claim": ("NAMESPACE/NAME", "the claim whose data is to be restored; or"),
@@ -252,4 +272,5 @@ _OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "html": (_add_file,),
     "adopt": (_add_adopt,),
     "restore": (_add_restore,),
+    "list": (_add_list,),
 }

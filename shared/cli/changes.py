@@ -140,8 +140,9 @@ def _problems(heading: str, found: Sequence[Problem], style: str = "") -> Iterat
     if found:
         yield Line(f"\n{heading}", "bold")
     for problem in found:
-        value = f" {problem.value!r}" if problem.value else ""
-        yield Line(f"  {problem.source}: {problem.field}{value}: {problem.message}", style)
+        value = repr(problem.value) if problem.value else ""
+        said = [" ".join(filter(None, (problem.field, value))), problem.message]
+        yield Line(f"  {': '.join(filter(None, (str(problem.source), *said)))}", style)
 
 
 def _orphans(report: Report, names: Mapping[str, Names], zone: ZoneInfo) -> Iterator[Line]:

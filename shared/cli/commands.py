@@ -1,6 +1,7 @@
 """The commands: each does its work and prints it, and gives its exit status."""
 
 import argparse
+import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from shared.settings import Settings
 from shared.sources.file import RulesFile
 
 Build = Callable[[Mapping[str, str], RulesSource | None], tuple[Settings, Ports]]
+
+log = logging.getLogger(__name__)
 
 DONE, SOME_FAILED, NOT_DONE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 3, 130
 #: `plan --detailed-exitcode`, as terraform's.
@@ -167,6 +170,25 @@ def _restore(command: Command) -> int:
     return DONE
 
 
+def _list(command: Command) -> int:
+    from shared.cli import listing
+
+    found, missing = listing.listed(command.ports, command.arguments)
+    if command.form == "name":
+        print_names(listing.names(found))
+    elif command.form in ("json", "yaml"):
+        print_as(command.form, listing.to_builtins(found))
+    else:
+        from shared.cli.console import open_console, print_line
+
+        console, now = open_console(), command.ports.clock.now()
+        for line in listing.lines(found, ZoneInfo(command.settings.tz), now):
+            print_line(console, line)
+    if missing:
+        log.error("the listing is incomplete: %s", missing)
+    return SOME_FAILED if missing else DONE
+
+
 def _status_of_all(command: Command) -> int:
     from shared.cli import status
     from shared.planning.situation import rules_in_force
@@ -213,6 +235,7 @@ _COMMANDS: dict[str, Callable[[Command], int]] = {
     "adopt": _adopt,
     "check": _check,
     "html": _html,
+    "list": _list,
     "restore": _restore,
     "status": _status_of_all,
 }

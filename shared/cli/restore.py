@@ -28,7 +28,7 @@ def restore(settings: Settings, ports: Ports, arguments: argparse.Namespace) -> 
     now = ports.clock.now()
     request = parse_restore(now, **{name: getattr(arguments, name) for name in names})
     provider, labels = ports.provider, ports.labels
-    volumes = read_cluster_volumes(_objects(ports), provider.volumes, provider.locate)
+    volumes = read_cluster_volumes(read_objects(ports), provider.volumes, provider.locate)
     listings = provider.list(_scopes(request, volumes, arguments.scope, ports.scopes))
     missing = "; ".join(listing.error for listing in listings if not listing.complete)
     listed = [snapshot for listing in listings for snapshot in listing.snapshots]
@@ -67,7 +67,7 @@ def _scopes(
     return scopes
 
 
-def _objects(ports: Ports) -> Objects | None:
+def read_objects(ports: Ports) -> Objects | None:
     """Read the cluster, or the mirror where it is gone; None where both are."""
     sources: list[Any] = [ports.source]
     if ports.storage and ports.source.live:

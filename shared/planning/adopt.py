@@ -36,8 +36,8 @@ def adoptions(
     """Decide over all snapshots of some disks that lack our author label.
 
     What another manages is left: it would be deleted under its owner's feet, or by it. Adopted ones
-    get no deltas, since nobody knows under which they were made: the hold for mistakes then keeps
-    more than half of them from going at once.
+    get no deltas, since nobody knows under which they were made: so they are held until their disk
+    is settled.
     """
     found = []
     for stranger in sorted(strangers, key=lambda s: (s.snapshot.disk, s.snapshot.started)):

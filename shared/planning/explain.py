@@ -129,9 +129,9 @@ class _Disk:
 
     def _reasons(self) -> dict[str, str]:
         """Tell of each snapshot that is kept why, by the first list that keeps it."""
-        found: dict[str, str] = {}
         if not self.counted:
-            return found
+            return {}
+        found: dict[str, str] = {}
         anchor = self.counted[-1].started
         for deltas in self.lists:
             retention = retain(self.counted, deltas.resolve(anchor))

@@ -105,6 +105,16 @@ def _by_then(good: Iterable[Snapshot], by: datetime | None) -> list[Snapshot]:
     return [s for s in good if by is None or (taken(s) and s.started <= by)]
 
 
+def known(
+    request: RestoreRequest,
+    snapshots: Iterable[Snapshot],
+    volumes: Sequence[ClusterVolume],
+    labels: Labels,
+) -> list[Snapshot]:
+    """Select the snapshots of what is asked for, copies by the time of their data."""
+    return _known(request, map(_dated, snapshots), volumes, labels)
+
+
 def _known(
     request: RestoreRequest,
     snapshots: Iterable[Snapshot],

@@ -100,7 +100,8 @@ class EC2:
     `pending_limit`, a region's; `denied`, actions without permission; `in_use` and `locked`, ids of
     snapshots that cannot be deleted; `lock_error`, code and message of that for locked ones;
     `bin_rule`, the tag whose snapshots go to the Recycle Bin when they are deleted; `rates`, token
-    buckets by action: burst and refill a second; `throttled`, how many requests these refused.
+    buckets by action: burst and refill a second, by the seconds of `monotonic`; `throttled`, how
+    many requests these refused.
     `calls` and `faults` may be cleared.
     """
 
@@ -120,6 +121,7 @@ class EC2:
         self.lock_error = ("NamedByNoSource", "The snapshot is locked and cannot be deleted.")
         self.bin_rule: tuple[str, str] | None = None
         self.rates: dict[str, tuple[float, float]] = {}
+        self.monotonic: Callable[[], float] = time.monotonic
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.throttled = 0
@@ -221,6 +223,11 @@ class EC2:
         for snapshot in self._everywhere():
             if snapshot.status == "pending" and snapshot_id in (snapshot.id, None):
                 snapshot.status = "completed"
+
+    def age(self, time: timedelta) -> None:
+        """Make every snapshot older."""
+        for snapshot in self._everywhere():
+            snapshot.start_time -= time
 
     def fail(self, snapshot_id: str, message: str = "") -> None:
         """Let a snapshot end in error; `message` is what its StateMessage says."""
@@ -344,7 +351,7 @@ class EC2:
 
     def _throttles(self, call: Call) -> bool:
         burst, refill = self.rates.get(call.action, (ALWAYS, 0))
-        bucket, now = (call.action, call.region), time.monotonic()
+        bucket, now = (call.action, call.region), self.monotonic()
         tokens, last = self._tokens.get(bucket, (burst, now))
         tokens = min(burst, tokens + (now - last) * refill)
         self._tokens[bucket] = (tokens - (tokens >= 1), now)

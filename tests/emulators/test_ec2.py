@@ -563,13 +563,15 @@ def test_a_locked_snapshot_stays(ec2: EC2, client: EC2Client, volume: str) -> No
 
 def test_throttles(ec2: EC2, client: EC2Client) -> None:
     """A token bucket for each action and region refuses what is too much, and fills up again."""
+    seconds = [0.0]
+    ec2.monotonic = lambda: seconds[0]
     ec2.rates["DescribeSnapshots"] = (2, 10)
     for _ in range(2):
         client.describe_snapshots()
     assert refused(client.describe_snapshots) == ("RequestLimitExceeded", 503)
     ec2.client("us-east-1").describe_snapshots()
     client.describe_volumes()
-    time.sleep(0.15)
+    seconds[0] += 0.1
     client.describe_snapshots()
 
 

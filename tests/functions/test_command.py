@@ -227,7 +227,7 @@ def stuck() -> Callable[[], subprocess.Popen[str]]:
 def test_ctrl_c_ends_with_130(stuck: Callable[[], subprocess.Popen[str]]) -> None:
     """One line, and no traceback."""
     process = stuck()
-    time.sleep(1.5)
+    time.sleep(3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert (130, "k8s-snapshots: interrupted\n") == (process.returncode, err)

@@ -31,7 +31,8 @@ PURE = (
 #: Seeds of the simulation that a change meets after the tests of its room.
 SEEDS = 6
 #: The rooms whose tests come last, for what the room's own and the simulation let pass.
-OTHERS = ("passes", "planning", "rules", "retention", "sources", "bucket", "restore", "reports")
+OTHERS = ("passes", "planning", "rules", "retention", "sources", "bucket", "restore", "reports",
+          "cli")  # fmt: skip
 #: Seconds after which what does not end counts as noticed.
 LONGEST = 300
 #: What is imported once, so that each change need not.

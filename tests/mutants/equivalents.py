@@ -12,4 +12,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if self._writing and waited < PATIENCE.total_seconds():",
         "waited < PATIENCE.total_seconds() -> waited <= PATIENCE.total_seconds()",
     ): "just at PATIENCE the answer is believed either way, and the record no longer read",
+    (
+        "shared/passes/trust.py",
+        "writing: bool = False,",
+        "False -> True",
+    ): "every pass says whether it writes",
+    (
+        "shared/planning/adopt.py",
+        "return {key: value for key, value in wanted.items() if key not in (NAME, DELTAS)}",
+        "(NAME, DELTAS) -> (DELTAS,)",
+    ): "the name is empty, and what is empty is no label",
 }

@@ -118,8 +118,8 @@ MUTANTS = (
     Mutant(
         "drop the author label from the filter",
         "shared/planning/histories.py",
-        "filter(labels.ours, snapshots)",
-        "snapshots",
+        "labels.ours(s) and not s.copy",
+        "not s.copy",
     ),
     Mutant(
         "let another cluster's snapshots go",

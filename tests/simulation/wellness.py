@@ -89,8 +89,10 @@ class Wellness:
                  if s.started <= now + oracle.FUTURE and not s.phantom]  # fmt: skip
         # What ends while the pass runs counts either way.
         done = [s.started for s in found if s.state(now) == "completed"]
-        listed = [s.started for s in found
-                  if s.state(log.begun) == "pending" and s.listed(now)]  # fmt: skip
+        # One that a listing shows twice counts as the less finished.
+        shown = log.seen[self.world.places[name]].snapshots
+        pending = {s.id for s in shown if s.state == "pending"}
+        listed = [s.started for s in found if s.id in pending]
         mine = [s.started for s in log.created if s.disk.name == name]
         if mine and not self._known_failures(log, name, max(done, default=None)):
             return

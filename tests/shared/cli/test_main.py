@@ -69,7 +69,7 @@ class Machine(NamedTuple):
         return Done(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with EC2() as ec2, Kube() as kube:
         kube.load(CLUSTER_FILE)

@@ -143,6 +143,13 @@ def test_a_bucket_that_fails_is_said() -> None:
     assert any("cannot tell whether rules are missing" in t for t in lost(world.run().report))
 
 
+def test_what_cannot_be_remembered_is_said() -> None:
+    """The next pass could not tell then that a rule is missing."""
+    world = World(1)
+    world.bucket.trouble = lambda call, name: "before" if (call, name) == ("put", KNOWN) else ""
+    assert any("could not be remembered, so that" in text for text in lost(world.run().report))
+
+
 def test_a_plan_writes_nothing() -> None:
     """Nor does it forget."""
     world = World(1)

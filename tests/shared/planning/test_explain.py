@@ -51,6 +51,7 @@ def test_tells_each_snapshots_fate_as_tarsnapper_has_it() -> None:
     assert kept == {s.snapshot for s in found.snapshots if s.fate == "kept"}
     assert set(times) - kept == {s.snapshot for s in found.snapshots if s.fate == "goes"}
     assert "the newest" == found.snapshots[0].why
+    assert 1 == sum(s.why == "the newest" for s in found.snapshots)
     assert all(s.why for s in found.snapshots)
     assert sorted(times.values(), reverse=True) == [s.started for s in found.snapshots]
 
@@ -226,12 +227,8 @@ def test_what_is_dated_ten_minutes_ahead_counts() -> None:
     for minutes in (10, 11):
         made = snapshot(f"snap-{minutes}", NOON + timedelta(minutes=minutes), disk=world.disks[0])
         world.cloud.snapshots[made.id] = made
-    fates = {s.snapshot: s.fate for s in explained(world).snapshots}
-    assert ("kept", "it is dated in the future") == (fates["snap-10"], next(
-        s.why for s in explained(world).snapshots if s.snapshot == "snap-11"))  # fmt: skip
-    assert "it is dated in the future" != next(
-        s.why for s in explained(world).snapshots if s.snapshot == "snap-10"
-    )
+    told = {s.snapshot: s.why for s in explained(world).snapshots}
+    assert {"snap-10": "the newest", "snap-11": "it is dated in the future"} == told
 
 
 def test_of_equal_times_the_greater_id_comes_first() -> None:
