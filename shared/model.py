@@ -35,12 +35,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A snapshot as the cloud lists it.
 
     `started` is aware, in UTC. `deltas` is what the snapshot says it was made under, as its label
-    or description bears it; empty where it says nothing. `size` is its disk's then, in GiB; 0
-    where the cloud does not tell. `operation` names the cloud's operation that makes it, where
-    an accepted creation may still fail; `message` is what the cloud says of a failed one. `tier`
-    is empty but for an archived one (`archive`). `cluster` is the cluster's id where the cloud
-    keeps it beside a label that cannot hold it exactly. `copy` tells that it was copied from
-    another snapshot, so that its disk and time are not those of its data.
+    or description bears it; empty where it says nothing. `size` is its disk's then, in GiB; 0 where
+    the cloud does not tell. `full` is how many bytes its blocks take alone, and `stored` what it
+    takes beside the others of its disk; of these a cloud tells one, the other is 0. `operation`
+    names the cloud's operation that makes it, where an accepted creation may still fail; `message`
+    is what the cloud says of a failed one. `tier` is empty but for an archived one (`archive`).
+    `cluster` is the cluster's id where the cloud keeps it beside a label that cannot hold it
+    exactly. `copy` tells that it was copied from another snapshot, so that its disk and time are
+    not those of its data.
     """
 
     id: str
@@ -50,6 +52,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     labels: dict[str, str] = {}
     deltas: str = ""
     size: int = 0
+    full: int = 0
+    stored: int = 0
     operation: str = ""
     message: str = ""
     tier: str = ""

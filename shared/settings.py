@@ -160,6 +160,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "annotation has a problem. Needs `manifests/rbac-status.yaml`."
         ),
     ] = False
+    report_html: Annotated[
+        bool,
+        Meta(
+            description="Write the report as a page of HTML beside the mirror, once an hour at "
+            "most. It shows all tenants. Needs `MIRROR_URL`."
+        ),
+    ] = False
     ping_url: Annotated[
         str,
         Meta(
@@ -212,6 +219,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "PING_URL needs MIRROR_URL: beside the mirror is remembered what was begun. "
                 "HEARTBEAT_URL works without"
+            )
+        if self.report_html and not self.mirror_url:
+            raise SettingsError(
+                "REPORT_HTML needs MIRROR_URL: the page is written beside the mirror"
             )
         self._check_keys()
         self._check_spans()

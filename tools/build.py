@@ -109,6 +109,7 @@ def sources(cloud: str, root: Path) -> None:
     shared, function = ROOT / "shared", ROOT / "functions"
     for path in [
         *shared.rglob("*.py"),
+        *(shared / "reports" / "templates").iterdir(),
         function / "__init__.py",
         *(function / cloud).rglob("*.py"),
     ]:

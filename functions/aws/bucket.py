@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.aws.errors import text_of
+from shared.bucket.content import content_type
 from shared.errors import BucketError, Conflict
 from shared.ports import Stored
 from shared.text import shorten
@@ -66,7 +67,7 @@ class S3:
                 Bucket=self._bucket,
                 Key=name,
                 Body=data,
-                ContentType="application/gzip" if name.endswith(".gz") else "application/json",
+                ContentType=content_type(name),
                 **condition,
             )
         except ClientError as error:

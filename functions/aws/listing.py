@@ -101,6 +101,7 @@ def snapshot_of(
         labels=labels,
         deltas=labels.get(DELTAS, ""),
         size=item.get("VolumeSize", 0),
+        full=item.get("FullSnapshotSizeInBytes", 0),
         message=item.get("StateMessage", ""),
         tier=_tier(item),
         copy=copy,

@@ -18,7 +18,7 @@ from shared.access.ways import Way, find
 from shared.bucket.storage import open_storage
 from shared.environment import load
 from shared.errors import SettingsError
-from shared.passes.world import Ports, labels_of, status_writer_of
+from shared.passes.world import Ports, labels_of, page_writer_of, status_writer_of
 from shared.ports import RulesSource
 
 
@@ -55,6 +55,7 @@ def build(
         scopes=settings.regions,
         storage=found,
         status=status_writer_of(settings, rules),
+        page=page_writer_of(settings, found),
         memory={},
     )
 

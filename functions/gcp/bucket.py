@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from functions.gcp.bucket_errors import failed, library_errors
 from functions.gcp.credentials import Login
+from shared.bucket.content import content_type
 from shared.errors import BucketError, Conflict
 from shared.ports import Stored
 from shared.text import shorten
@@ -94,7 +95,7 @@ class GCS:
             blob = self._bucket.blob(name)
             blob.upload_from_string(
                 data,
-                "application/gzip" if name.endswith(".gz") else "application/json",
+                content_type(name),
                 if_generation_match=generation,
                 timeout=TIMEOUT,
                 retry=self._retry,

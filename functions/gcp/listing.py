@@ -110,6 +110,7 @@ def snapshot_of(project: str, item: Any) -> tuple[Snapshot, int]:
         deltas=said.deltas,
         cluster=said.cluster,
         size=item.disk_size_gb,
+        stored=item.storage_bytes,
     )
     return snapshot, item.source_disk_id
 

@@ -14,7 +14,7 @@ from functions.gcp.snapshots import Disks
 from shared.access.ways import Way, find
 from shared.bucket.storage import open_storage
 from shared.environment import load
-from shared.passes.world import Ports, labels_of, status_writer_of
+from shared.passes.world import Ports, labels_of, page_writer_of, status_writer_of
 from shared.ports import RulesSource
 
 
@@ -52,6 +52,7 @@ def build(
         scopes=settings.projects,
         storage=found,
         status=status_writer_of(settings, rules),
+        page=page_writer_of(settings, found),
         memory={},
     )
 

@@ -7,6 +7,7 @@ For `s3://backups/demo/rules.json.gz` the bucket is `backups`, the folder `demo/
     demo/rules/known.json                            how many disks had rules, by the day
     demo/rules/read.json                             since when the cluster's answers lost rules
     demo/rules/reports/YYYY/MM/DD/TIME-PASS.json.gz  the whole report of a pass
+    demo/rules/html/report.html                      the same as a page, where REPORT_HTML is set
 """
 
 from collections.abc import Callable, Mapping

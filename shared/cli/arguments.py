@@ -15,6 +15,7 @@ examples:
   {prog} plan
   {prog} plan -n shop -o wide
   {prog} explain --claim shop/data
+  {prog} html report.html
   {prog} backfill --force --wait -n shop
   {prog} list --claim shop/data
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
@@ -39,6 +40,7 @@ _COMMANDS = {
     "status": "a line a claim, the worst first: health, newest, how many restore points",
     "list": "restore points: time, state, why each is kept; also where the cluster is gone",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
+    "html": "write a report of all claims into FILE, a page that needs no network to be read",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
     "restore": "print manifests that bring a claim's data back, beside the live claim",
@@ -53,6 +55,7 @@ _FORMS = {
     "adopt": ("table", "json", "yaml", "name"),
     "check": ("table", "json", "yaml"),
     "deltas": ("table", "json", "yaml"),
+    "html": ("table",),
     "restore": ("yaml", "json"),
 }
 #: argparse's own is 2, which says here that a pass could not do its work.
@@ -151,6 +154,15 @@ def _add_exitcode(command: argparse.ArgumentParser) -> None:
         "--detailed-exitcode",
         action="store_true",
         help="end with 0 where there is nothing to do, 2 where there is, 1 after any failure",
+    )
+
+
+def _add_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file",
+        metavar="FILE",
+        help="where the page is written, - for standard output; what changed since the page that "
+        "is there is told",
     )
 
 
@@ -257,6 +269,7 @@ _OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "status": (_add_monitor,),
     "backfill": (_add_backfill,),
     "explain": (_add_all,),
+    "html": (_add_file,),
     "adopt": (_add_adopt,),
     "restore": (_add_restore,),
     "list": (_add_list,),

@@ -218,9 +218,23 @@ def _status_of_all(command: Command) -> int:
     return _status(outcome, command)
 
 
+def _html(command: Command) -> int:
+    from shared.cli import html
+    from shared.passes.html_report import page_of
+
+    name, settings, ports = command.arguments.file, command.settings, command.ports
+    before = html.page_before(name)
+    outcome = run(command.request, settings, ports)
+    html.write(name, page_of(outcome, settings, ports.labels, before))
+    if name != html.STDOUT:
+        print_names([name])
+    return _status(outcome, command)
+
+
 _COMMANDS: dict[str, Callable[[Command], int]] = {
     "adopt": _adopt,
     "check": _check,
+    "html": _html,
     "list": _list,
     "restore": _restore,
     "status": _status_of_all,

@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 
 from shared.cli.pictures import Line, legend, pictures
 from shared.errors import DeltasError, RequestError
-from shared.planning.forecast import Band, compare, filled, growth, stored
+from shared.planning.forecast import PRICE, Band, compare, filled, growth, stored
 from shared.planning.pictures import draw
 from shared.restore.sizes import in_bytes
 from shared.retention.deltas import Deltas, parse
 from shared.text import counted, shorten
 
-#: US dollars for a GiB in a month, AWS's standard tier and Google's in one region: docs/costs.md.
-PRICE = 0.05
 #: What changes in a day where nothing is said.
 CHANGE = "2%/day"
 #: Steps that differ by less are the same: 30 days and a month.

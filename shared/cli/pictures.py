@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from shared.planning.pictures import fitted
+
 #: Mark and meaning of each letter; `ascii` is for terminals that have no others.
 MARKS = {
     "#": ("■", "#", "a snapshot stands for the point", "green"),
@@ -12,8 +14,6 @@ MARKS = {
     "f": ("f", "f", "failed", "bold red"),
     "h": ("h", "h", "held", "yellow"),
 }
-#: Of several points that share a mark the worst is shown.
-_WORST = "-fhp.#"
 #: Lines that a picture takes at most.
 LINES = 3
 
@@ -67,11 +67,8 @@ def pictures(found: Sequence[Drawn], width: int, indent: int = 4) -> Iterator[Li
 
 def _wrapped(picture: str, width: int, indent: int) -> Iterator[Line]:
     """Draw a long picture on a few lines; where that is not enough, several points share a mark."""
-    share = -(-len(picture) // (width * LINES))
+    picture, share = fitted(picture, width * LINES)
     if share > 1:
-        picture = "".join(
-            min(picture[n : n + share], key=_WORST.index) for n in range(0, len(picture), share)
-        )
         yield Line(f"{'':{indent}}(each mark is {share} points, the worst of them shown)")
     for start in range(0, len(picture), width):
         yield _line(f"{'':{indent}}", picture[start : start + width])

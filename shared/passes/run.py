@@ -205,7 +205,24 @@ class _Pass:
         if self.ports.status and trusted.objects and self.request.mode == "reconcile":
             self.ports.status.tell(trusted.objects, trusted.ruleset, planned, listings, applied,
                                    self.ports.labels, self.deadline.left)  # fmt: skip
-        return Outcome(report.cut(), planned, trusted.ruleset, listed)
+        outcome = Outcome(report.cut(), planned, trusted.ruleset, listed)
+        self._write_page(outcome)
+        return outcome
+
+    def _write_page(self, outcome: Outcome) -> None:
+        """Leave the page in the bucket, where this pass saw all that is to be told."""
+        page, only = self.ports.page, self.request.only
+        seen = only.whole_scopes() and not self.leases.skipped and not self.leases.failed
+        if page is None or self.request.mode != "reconcile" or not seen:
+            return
+        from shared.passes.html_report import TAKES, page_of
+
+        if self.deadline.remaining() > TAKES:
+            page.write(
+                only.scopes,
+                self.ports.clock.now(),
+                lambda before: page_of(outcome, self.settings, self.ports.labels, before),
+            )
 
     def _review(
         self, ruleset: RuleSet, listings: Sequence[Listing], listed: Sequence[Snapshot]

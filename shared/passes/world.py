@@ -17,6 +17,7 @@ from shared.settings import Settings
 from shared.sources.cluster import Cluster
 
 if TYPE_CHECKING:
+    from shared.passes.html_report import PageWriter
     from shared.reports.cluster_writer import StatusWriter
 
 #: Calls under way at once, over all scopes.
@@ -43,7 +44,8 @@ class Ports(NamedTuple):
     """The world of one pass.
 
     `source` is where rules are read from; in `storage` is the mirror, and beside it are leases
-    and reports. `scopes` are listed beside those that rules name. `status` tells the cluster.
+    and reports. `scopes` are listed beside those that rules name. `status` tells the cluster, and
+    `page` people who look into the bucket.
     `memory` is what the process remembers of attempts where there is no storage.
     """
 
@@ -55,6 +57,7 @@ class Ports(NamedTuple):
     workers: int = WORKERS
     storage: Storage | None = None
     status: "StatusWriter | None" = None
+    page: "PageWriter | None" = None
     memory: MutableMapping[Disk, Attempt] | None = None
 
 
@@ -103,4 +106,13 @@ def status_writer_of(settings: Settings, source: RulesSource) -> "StatusWriter |
         from shared.reports.cluster_writer import StatusWriter
 
         return StatusWriter(source.client)
+    return None
+
+
+def page_writer_of(settings: Settings, storage: Storage | None) -> "PageWriter | None":
+    """Give what writes the report as a page beside the mirror, where REPORT_HTML asks for it."""
+    if settings.report_html and storage:
+        from shared.passes.html_report import PageWriter
+
+        return PageWriter(storage)
     return None

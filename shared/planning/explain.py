@@ -1,10 +1,7 @@
 """Why one disk's snapshots stay or go, and what comes next. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Literal
-
-import msgspec
 
 from shared.errors import RequestError
 from shared.model import Disk, Rule, Snapshot
@@ -20,6 +17,7 @@ from shared.planning.explanation import (
 )
 from shared.planning.labels import read_uncut
 from shared.planning.names import Names, names_of
+from shared.planning.next_deletion import next_deletion
 from shared.planning.pictures import Picture, draw
 from shared.planning.policy import CLOCK_SKEW, Policy
 from shared.request import Only, named
@@ -31,8 +29,6 @@ What = Literal["kept", "goes", "held", "not counted", "not ours"]
 
 #: Disks that are explained at once.
 MOST = 20
-#: How many snapshots ahead the next deletion is looked for, and how many steps that may take.
-AHEAD, STEPS = 500, 100_000
 #: Gaps that are told of one generation.
 MOST_GAPS = 10
 
@@ -199,30 +195,11 @@ class _Disk:
         """Find what goes next if a snapshot is taken every interval from now on."""
         gone = {delete.snapshot.id for delete in self.plan.deletes}
         history = [s for s in self.counted if s.id not in gone]
-        real = {s.id for s in history}
-        if not history or not self.lists or not self.account.next_due or self.account.holds:
+        if not self.account.next_due or self.account.holds:
             return None
-        interval = min(deltas.interval(self.plan.now) for deltas in self.lists)
-        time = max(self.account.next_due, self.plan.now)
-        for _ in range(min(AHEAD, STEPS // len(history))):
-            history.append(_virtual(history[-1], time))
-            kept = set().union(*(_kept(history, deltas, time) for deltas in self.lists))
-            for snapshot in history:
-                if snapshot.id not in kept and not self.policy.labels.kept(snapshot, time):
-                    if snapshot.id not in real:
-                        return None
-                    return Going(snapshot=snapshot.id, started=snapshot.started, at=time)
-            time += interval
-        return None
-
-
-def _virtual(like: Snapshot, time: datetime) -> Snapshot:
-    return msgspec.structs.replace(like, id=f"(the one of {time:%Y-%m-%d %H:%M} UTC)", started=time,
-                                   labels={}, state="completed")  # fmt: skip
-
-
-def _kept(history: Sequence[Snapshot], deltas: Deltas, anchor: datetime) -> set[str]:
-    return retain(history, deltas.resolve(anchor)).kept_ids()
+        return next_deletion(
+            history, self.lists, self.account.next_due, self.plan.now, self.policy.labels
+        )
 
 
 def _generation(picture: Picture) -> Generation:

@@ -9,6 +9,9 @@ from shared.model import Disk, Snapshot
 from shared.retention.deltas import Deltas
 from shared.retention.kernel import retain
 
+#: US dollars for a GiB in a month, AWS's standard tier and Google's in one region: docs/costs.md.
+PRICE = 0.05
+
 _DISK = Disk("none", "none", "none")
 _DAY = timedelta(days=1)
 

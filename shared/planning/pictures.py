@@ -29,6 +29,10 @@ LETTERS: dict[CellState, str] = {
 }
 
 
+#: Of several points that share a mark the worst is shown.
+_WORST = "-fhp.#"
+
+
 class Cell(NamedTuple):
     """A point in time that a generation wants, and the snapshot that stands for it, if any."""
 
@@ -111,6 +115,15 @@ def draw(
                  for c in cells]  # fmt: skip
         found.append(Picture(deltas.text, name, step, tuple(cells)))
     return found
+
+
+def fitted(picture: str, most: int) -> tuple[str, int]:
+    """Shorten a picture of letters to so many marks; tells how many points share one."""
+    share = -(-len(picture) // most)
+    if share <= 1:
+        return picture, 1
+    groups = (picture[n : n + share] for n in range(0, len(picture), share))
+    return "".join(min(group, key=_WORST.index) for group in groups), share
 
 
 def _cells(

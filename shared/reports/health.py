@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from shared.model import Disk, Problem, Rule, Snapshot
-from shared.planning.actions import DiskPlan, Orphans, Plan
+from shared.planning.actions import DiskPlan, Hold, Orphans, Plan
 from shared.planning.histories import by_disk
 from shared.planning.labels import Labels
 from shared.planning.names import Names, names_of
@@ -48,9 +48,9 @@ def healths(
     """Tell how each disk of a plan is, the worst first, then by claim."""
     histories = by_disk(snapshots, labels)
     wrong = {p.disk: p for p in plan.problems if p.severity == "error" and p.disk}
-    holds: dict[Disk, list[str]] = {}
+    holds: dict[Disk, list[Hold]] = {}
     for hold in plan.holds:
-        holds.setdefault(hold.snapshot.disk, []).append(hold.cause)
+        holds.setdefault(hold.snapshot.disk, []).append(hold)
     found = [
         _of(account, rules.get(account.disk, ()), histories.get(account.disk, ()), plan,
             wrong.get(account.disk), holds.get(account.disk, ()), labels)
@@ -65,18 +65,18 @@ def _of(
     history: Sequence[Snapshot],
     plan: Plan,
     wrong: Problem | None,
-    holds: Sequence[str],
+    holds: Sequence[Hold],
     labels: Labels,
 ) -> DiskHealth:
     mine = [s for s in history if labels.owner(s) != "other"]
     done = [s for s in mine if s.state == "completed" and s.started <= plan.now + CLOCK_SKEW]
     others = [s for s in mine if s.state != "completed"]
     said = f"{wrong.field} {wrong.value!r}: {wrong.message}" if wrong else ""
-    health, why = _judge(account, bool(done), said, holds, plan.now)
+    health, why = _judge(account, bool(done), said, [h.cause for h in holds], plan.now)
     names = names_of(rules, history[-1] if history else None)
     if wrong and wrong.source.kind == "PersistentVolumeClaim" and not names.claim:
         names = names._replace(claim=f"{wrong.source.namespace}/{wrong.source.name}")
-    held = [hold.snapshot.id for hold in plan.holds if hold.snapshot.disk == account.disk]
+    held = [hold.snapshot.id for hold in holds]
     lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
     return DiskHealth(
         disk=account.disk.id,

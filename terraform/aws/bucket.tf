@@ -7,6 +7,9 @@ locals {
   folder      = "${var.name}/rules"
   mirror_key  = "${local.folder}.json.gz"
   mirror_url  = "s3://${local.bucket}/${local.mirror_key}"
+  # With a schedule for each region there is a page for each.
+  page_url = "s3://${local.bucket}/${local.folder}/html/report.html"
+  page     = var.report_html ? "All claims are in ${var.schedule_per_region ? dirname(local.page_url) : local.page_url}. " : ""
 }
 
 resource "aws_s3_bucket" "store" {
@@ -92,6 +95,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
 
     filter {
       prefix = "${local.folder}/state/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+
+  # A page is written every hour, and the newest tells all.
+  rule {
+    id     = "old-pages"
+    status = "Enabled"
+
+    filter {
+      prefix = "${local.folder}/html/"
     }
 
     noncurrent_version_expiration {

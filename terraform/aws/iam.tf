@@ -168,6 +168,17 @@ data "aws_iam_policy_document" "pass" {
     resources = [local.reports_arn]
   }
 
+  # It is read to see how old it is, and to tell what changed since.
+  dynamic "statement" {
+    for_each = var.report_html ? [1] : []
+
+    content {
+      sid       = "Page"
+      actions   = ["s3:GetObject", "s3:PutObject"]
+      resources = ["${local.bucket_arn}/${local.folder}/html/*"]
+    }
+  }
+
   dynamic "statement" {
     for_each = var.kms_key_arn == null ? [] : [1]
 

@@ -37,6 +37,7 @@ locals {
         kube_config_secret        = var.kube_config_secret
         use_claim_name            = tostring(var.use_claim_name)
         write_status              = tostring(var.write_status)
+        report_html               = tostring(var.report_html)
         disk_metrics              = tostring(var.disk_metrics)
         deltas_annotation_key     = var.deltas_annotation_key
         snapshot_author_label     = var.snapshot_author_label

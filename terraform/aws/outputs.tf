@@ -23,6 +23,11 @@ output "mirror_url" {
   value       = local.mirror_url
 }
 
+output "report_url" {
+  description = "Where the report lies as a page, where `report_html` asks for it; else null."
+  value       = var.report_html ? local.page_url : null
+}
+
 output "topic_arn" {
   description = "The SNS topic that was made for the alarms, if one was."
   value       = one(aws_sns_topic.alarms[*].arn)

@@ -80,7 +80,7 @@ resource "aws_cloudwatch_metric_alarm" "pass" {
   for_each = local.alarms
 
   alarm_name        = "${var.name}-${each.key}"
-  alarm_description = "${each.value.text} See docs/runbook.md#${each.value.anchor}"
+  alarm_description = "${each.value.text} ${local.page}See docs/runbook.md#${each.value.anchor}"
 
   namespace   = "K8sSnapshots"
   metric_name = each.value.metric

@@ -4,11 +4,13 @@ locals {
   bucket_project = coalesce(var.bucket_project, var.project_id)
   mirror         = "${var.name}/rules.json.gz"
   mirror_url     = "gs://${local.bucket}/${local.mirror}"
+  page_url       = "gs://${local.bucket}/${var.name}/rules/html/report.html"
+  page           = var.report_html ? "All claims are in ${local.page_url}. " : ""
   # Names of buckets are everybody's; a project's name makes them ours.
   prefix = "${replace(var.project_id, "/[.:]/", "-")}-${var.name}"
 }
 
-# Mirror, state and reports: NAME/rules.json.gz, NAME/rules/state/, NAME/rules/known.json, NAME/rules/read.json, NAME/rules/reports/.
+# Mirror, state and reports: NAME/rules.json.gz, NAME/rules/state/, NAME/rules/known.json, NAME/rules/read.json, NAME/rules/reports/, NAME/rules/html/.
 resource "google_storage_bucket" "this" {
   count = var.bucket == "" ? 1 : 0
 
@@ -30,6 +32,18 @@ resource "google_storage_bucket" "this" {
     }
     condition {
       days_since_noncurrent_time = 30
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  # A page is written every hour, and the newest tells all.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 1
+      matches_prefix             = ["${var.name}/rules/html/"]
       with_state                 = "ARCHIVED"
     }
   }

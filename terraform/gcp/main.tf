@@ -33,6 +33,7 @@ locals {
         KUBE_CONFIG_SECRET        = var.kube_config_secret
         USE_CLAIM_NAME            = tostring(var.use_claim_name)
         WRITE_STATUS              = tostring(var.write_status)
+        REPORT_HTML               = tostring(var.report_html)
         DISK_METRICS              = tostring(var.disk_metrics)
         DELTAS_ANNOTATION_KEY     = var.deltas_annotation_key
         SNAPSHOT_AUTHOR_LABEL     = var.snapshot_author_label

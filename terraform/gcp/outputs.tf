@@ -33,6 +33,11 @@ output "mirror_url" {
   value       = local.mirror_url
 }
 
+output "report_url" {
+  description = "Where the report lies as a page, where `report_html` asks for it; else null."
+  value       = var.report_html ? local.page_url : null
+}
+
 output "mirror_service_account" {
   description = "Email of the service account that publishes the mirror, ACCOUNT in `manifests/mirror-google.yaml`, where `rules_from` is `mirror`; else null."
   value       = one(google_service_account.mirror[*].email)

@@ -224,6 +224,13 @@ variable "write_status" {
   nullable    = false
 }
 
+variable "report_html" {
+  description = "Write the report as a page of HTML beside the mirror, once an hour at most. It shows all tenants. Needs `MIRROR_URL`."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "disk_metrics" {
   description = "Measure each disk too: `SnapshotAge`, with the dimension `disk`. Costs a metric for each."
   type        = bool

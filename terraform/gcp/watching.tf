@@ -239,7 +239,7 @@ resource "google_monitoring_alert_policy" "this" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "${each.value.means} What to do: docs/runbook.md#${each.key}"
+    content   = "${each.value.means} ${local.page}What to do: docs/runbook.md#${each.key}"
   }
 
   lifecycle {

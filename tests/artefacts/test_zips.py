@@ -44,6 +44,14 @@ def test_nothing_names_the_machine_that_built(built: Built, name: str) -> None:
     assert [entry for entry, data in held.items() if tree in data or b"/tmp/tmp" in data] == []
 
 
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_the_pages_templates_come_along(built: Built, name: str) -> None:
+    """A pass writes a page only where they are."""
+    held = [entry for entry in names(built.first / name) if "/templates/" in entry]
+    folder = "shared/reports/templates"
+    assert [f"{folder}/report.{end}" for end in ("css", "html.jinja", "js")] == held
+
+
 def test_the_lambda_holds_what_it_runs_and_no_more(built: Built) -> None:
     """The core, its own folder and vendored libraries; no tests, no tools, nothing of Google's."""
     held = names(built.first / "aws.zip")

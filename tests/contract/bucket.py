@@ -13,6 +13,12 @@ from shared.errors import BucketError, Conflict
 from shared.ports import Bucket, Stored
 
 Opener = Callable[[], Bucket]
+#: What an object of each name says that it is.
+CONTENT_TYPES = {
+    "rules/html/report.html": "text/html; charset=utf-8",
+    "rules.json.gz": "application/gzip",
+    "rules/known.json": "application/json",
+}
 
 
 def found(bucket: Bucket, name: str) -> Stored:

@@ -67,8 +67,8 @@ OTHERWISE = {
     "heartbeat_url": "https://example.com/h", "ping_url": "https://example.com/p",
     "regions": '["eu-west-1","us-east-1"]', "projects": '["acme-data","acme-more"]',
     "gcloud_project": "acme-more", "storage_location": "eu", "guest_flush": "true",
-    "pass_deadline": "PT7M", "write_status": "true", "disk_metrics": "true",
-    "snapshot_tag": "tagKeys/1=tagValues/2",
+    "pass_deadline": "PT7M", "write_status": "true", "report_html": "true", "disk_metrics": "true",
+    "snapshot_tag": "tagKeys/1=tagValues/2", "extra_tags": '{"cost":"42"}',
 }  # fmt: skip
 
 

@@ -215,8 +215,8 @@ class Trial:
 #: Settings of a deployed function that a shell may have.
 _LEFT_OUT: Sequence[str] = (
     "CLUSTER_NAME", "DELTAS_ANNOTATION_KEY", "EXTRA_TAGS", "HEARTBEAT_URL", "KUBE_CONFIG_FILE",
-    "KUBE_CONFIG_SECRET", "MIRROR_URL", "PROJECTS", "REGIONS", "RULES_FROM", "SNAPSHOT_TAG",
-    "WRITE_STATUS",
+    "KUBE_CONFIG_SECRET", "MIRROR_URL", "PROJECTS", "REGIONS", "REPORT_HTML", "RULES_FROM",
+    "SNAPSHOT_TAG", "WRITE_STATUS",
 )  # fmt: skip
 
 

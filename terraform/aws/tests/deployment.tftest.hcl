@@ -44,6 +44,7 @@ run "function" {
       CLUSTER_NAME              = "production"
       USE_CLAIM_NAME            = "false"
       WRITE_STATUS              = "false"
+      REPORT_HTML               = "false"
       DISK_METRICS              = "false"
       DELTAS_ANNOTATION_KEY     = "backup.kubernetes.io/deltas"
       SNAPSHOT_AUTHOR_LABEL     = "k8s-snapshots"

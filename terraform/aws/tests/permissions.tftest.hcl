@@ -144,6 +144,26 @@ run "bucket_and_cluster" {
   }
 }
 
+run "page" {
+  command = plan
+
+  variables {
+    report_html = true
+  }
+
+  assert {
+    condition = one([
+      for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : flatten([s.Resource]) if s.Sid == "Page"
+    ]) == ["arn:aws:s3:::k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/html/*"]
+    error_message = "the page, and nothing else"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_metric_alarm.pass["problems"].alarm_description, "All claims are in s3://k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/html/report.html. See docs/")
+    error_message = "an alarm says where the page lies"
+  }
+}
+
 run "mirror_only" {
   command = plan
 

@@ -34,6 +34,7 @@ run "the_function" {
       CLUSTER_NAME              = "projects/shop-production/locations/europe-west1/clusters/shop"
       USE_CLAIM_NAME            = "false"
       WRITE_STATUS              = "false"
+      REPORT_HTML               = "false"
       DISK_METRICS              = "false"
       DELTAS_ANNOTATION_KEY     = "backup.kubernetes.io/deltas"
       SNAPSHOT_AUTHOR_LABEL     = "k8s-snapshots"

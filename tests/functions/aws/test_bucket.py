@@ -12,7 +12,7 @@ import pytest
 from functions.aws.bucket import S3
 from shared.errors import BucketError, Conflict
 from shared.ports import Bucket
-from tests.contract.bucket import BucketContract, Opener, UnreachableContract
+from tests.contract.bucket import CONTENT_TYPES, BucketContract, Opener, UnreachableContract
 from tests.emulators.canned import Canned, Reply
 from tests.emulators.ec2 import EC2
 
@@ -47,6 +47,14 @@ class TestS3(BucketContract):
         bucket._client.delete_object(Bucket=bucket._bucket, Key="a")
         with pytest.raises(Conflict):
             bucket.put("a", b"2", version)
+
+    @pytest.mark.parametrize(("name", "kind"), CONTENT_TYPES.items())
+    def test_objects_say_what_they_are(self, opener: Opener, name: str, kind: str) -> None:
+        """So that a browser shows a page."""
+        bucket = opener()
+        bucket.put(name, b"", None)
+        assert isinstance(bucket, S3)
+        assert kind == bucket._client.head_object(Bucket=bucket._bucket, Key=name)["ContentType"]
 
 
 class TestNoBucket(UnreachableContract):

@@ -1,11 +1,12 @@
 """Listing on AWS: pages, regions, and answers that are not all."""
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from functions.aws.listing import NO_VOLUME, PAGE, exactly
+from functions.aws.listing import NO_VOLUME, PAGE, exactly, snapshot_of
 from functions.aws.snapshots import EBS
 from shared.model import Disk, Snapshot
 from shared.planning.labels import AWS, CLUSTER, Labels
@@ -17,6 +18,17 @@ from tests.emulators.ec2_filters import fits
 from tests.functions.aws.cloud import ELSEWHERE, PAGES, REGION, EC2Cloud
 
 OURS = {"created-by": "k8s-snapshots", CLUSTER: "demo"}
+
+
+def test_says_what_a_snapshot_takes_alone() -> None:
+    """Where EC2 does; what it takes beside others EC2 never says."""
+    item: Any = {
+        "SnapshotId": "snap-1", "VolumeId": "vol-1", "State": "completed", "VolumeSize": 100,
+        "StartTime": datetime(2026, 6, 15, tzinfo=UTC),
+    }  # fmt: skip
+    found = snapshot_of(REGION, item)
+    assert (100, 0, 0) == (found.size, found.full, found.stored)
+    assert 7 == snapshot_of(REGION, item | {"FullSnapshotSizeInBytes": 7}).full
 
 
 class TestListing:

@@ -15,7 +15,7 @@ from functions.gcp.bucket import GCS
 from functions.gcp.credentials import Login
 from shared.errors import BucketError, Conflict
 from shared.ports import Bucket, Trial
-from tests.contract.bucket import BucketContract, Opener, UnreachableContract, found
+from tests.contract.bucket import CONTENT_TYPES, BucketContract, Opener, UnreachableContract, found
 from tests.emulators.canned import Asked, Canned, Reply, google_error
 from tests.emulators.fake_gcs import HeadersOnly, create_bucket, fake_gcs
 
@@ -41,7 +41,14 @@ def opener(origin: str) -> Opener:
 
 
 class TestGCS(BucketContract):
-    pass
+    @pytest.mark.parametrize(("name", "kind"), CONTENT_TYPES.items())
+    def test_objects_say_what_they_are(self, opener: Opener, name: str, kind: str) -> None:
+        """So that a browser shows a page."""
+        bucket = opener()
+        bucket.put(name, b"{}", None)
+        assert isinstance(bucket, GCS)
+        blob = bucket._bucket.get_blob(name)
+        assert kind == blob.content_type
 
 
 #: What the reference of `objects.get` does not promise with an object's media.

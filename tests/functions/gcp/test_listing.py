@@ -15,6 +15,14 @@ from tests.functions.gcp.cloud import ELSEWHERE, PAGES, PROJECT, REGION, ZONE, G
 
 
 class TestListing:
+    def test_says_what_a_snapshot_takes_beside_the_others(
+        self, cloud: GCECloud, disk: Disk
+    ) -> None:
+        """Once it is completed."""
+        seed(cloud, disk, HOUR)
+        (found,) = listed(cloud, PROJECT)
+        assert (2**20, 0) == (found.stored, found.full)
+
     def test_asks_for_pages_of_500(self, cloud: GCECloud) -> None:
         """501 snapshots are two calls, and each is listed once (trap: more than 500)."""
         cloud.gce.page_size = None
