@@ -47,6 +47,8 @@ CLOSING = 20.0
 #: The parts of what is left of a pass's time that reading the cluster, the leases and listing may
 #: take.
 READ, LEASES, LISTING = 0.5, 0.25, 0.5
+#: Seconds that reading has at least: a pass without rules has nothing to say.
+AT_LEAST = 2.0
 #: Seconds that leases and listing have at least, and the part of a short pass's time that they
 #: have instead.
 LEAST, SHORT = 30.0, 0.125
@@ -128,7 +130,7 @@ class _Pass:
         self.lost = 0
 
     def run(self) -> Outcome:
-        reading = min(READING, self.deadline.remaining() * READ)
+        reading = min(READING, max(self.deadline.remaining() * READ, AT_LEAST))
         trusted = read_rules_of(self.settings, self.ports, self.changing, reading)
         trusted = self._noticed(trusted)
         named = scopes_of(trusted.ruleset, self.ports.scopes)
