@@ -47,7 +47,7 @@ CLOSING = 20.0
 #: The parts of what is left of a pass's time that reading the cluster, the leases and listing may
 #: take.
 READ, LEASES, LISTING = 0.5, 0.25, 0.5
-#: Seconds that reading has at least: a pass without rules has nothing to say.
+#: Seconds that each has at least: a pass that has looked at nothing has nothing to say.
 AT_LEAST = 2.0
 #: Seconds that leases and listing have at least, and the part of a short pass's time that they
 #: have instead.
@@ -181,7 +181,8 @@ class _Pass:
 
     def _share(self, part: float) -> float:
         """Give a part of the time that is left, in seconds."""
-        return max(self.deadline.remaining() * part, min(LEAST, self.seconds * SHORT))
+        least = max(min(LEAST, self.seconds * SHORT), AT_LEAST)
+        return max(self.deadline.remaining() * part, least)
 
     def _in_scopes(self, trusted: TrustedRules, scopes: list[str]) -> Outcome:
         """Run the pass in the scopes that no other pass holds."""

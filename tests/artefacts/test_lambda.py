@@ -136,7 +136,7 @@ def test_lambdas_deadline_is_the_passs(world: World) -> None:
 
     kind, answered = world.runtime.invoke({}, remaining=0)
 
-    assert kind == "response"
+    assert kind == "response", answered
     assert (answered["summary"]["created"], answered["summary"]["deferred"]) == (0, 1)
 
 
