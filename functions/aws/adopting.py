@@ -8,15 +8,43 @@ from functions.aws.listing import pages, snapshot_of
 from shared.model import Disk, Snapshot
 from shared.planning.adopt import Stranger, scopes
 from shared.planning.labels import Labels
+from shared.text import shorten
 
-#: What the tags begin with that services of AWS, the CSI driver and Velero put on snapshots.
+#: What the tags begin with that services and tools put on their snapshots. The driver's
+#: `ebs.csi.aws.com/cluster` is not among them: whoever restores by the driver sets it too.
 _MANAGERS = {
     "aws:backup:": "AWS Backup",
     "aws:dlm:": "Data Lifecycle Manager",
     "dlm:managed": "Data Lifecycle Manager",
     "CSIVolumeSnapshotName": "a VolumeSnapshot",
-    "ebs.csi.aws.com/": "a VolumeSnapshot",
     "velero.io/": "Velero",
+    "ark.heptio.com/": "Heptio Ark",
+    "custodian_snapshot": "Cloud Custodian",
+    "kasten.io/": "Kasten K10",
+    "kanister.io/": "Kanister",
+    "solutions:ebs-snapshot-scheduler": "the EBS Snapshot Scheduler",
+    "scheduler:ebs-snapshot": "the EBS Snapshot Scheduler",
+    "OpsAutomator": "the AWS Ops Automator",
+    "shelvery:": "Shelvery",
+    "DeleteOn": "a tool that deletes by this tag",
+    "cpm backup": "N2WS",
+    "cpm_": "N2WS",
+    "veeam": "Veeam",
+}
+#: What descriptions hold, in small letters: tag policies may take the tags away.
+_DESCRIPTIONS = {
+    "created by aws ebs csi driver": "a VolumeSnapshot",
+    "created by createimage(": "an AMI",
+    "copied for destinationami": "an AMI",
+    "created for policy: policy-": "Data Lifecycle Manager",
+    "created by the aws backup service": "AWS Backup",
+    "cloud custodian": "Cloud Custodian",
+    "created by kanister": "Kanister",
+    "ebs snapshot scheduler": "the EBS Snapshot Scheduler",
+    "ebs_snapper": "ebs_snapper",
+    "cpm backup": "N2WS",
+    "veeam": "Veeam",
+    "by lambda": "a Lambda function",
 }
 
 
@@ -41,14 +69,18 @@ def manager_of(tags: Mapping[str, str], description: str) -> str:
     """Tell which service made a snapshot and deletes it, by what it writes on it.
 
     AWS Backup, "Backup creation by resource type"; Amazon EBS User Guide, "How Amazon Data
-    Lifecycle Manager works"; Amazon EC2 User Guide, "Create an Amazon EBS-backed AMI".
+    Lifecycle Manager works"; Amazon EC2 User Guide, "Create an Amazon EBS-backed AMI". What decided
+    is told with it. It is a list of what is known: look at what is left before `--apply`.
     """
     for prefix, name in _MANAGERS.items():
-        if any(key.startswith(prefix) for key in tags):
-            return name
-    if any(key.startswith("aws:") for key in tags):
-        return "a service of AWS"
-    return "an AMI" if description.startswith("Created by CreateImage(") else ""
+        if key := next((key for key in tags if key.lower().startswith(prefix.lower())), ""):
+            return f"{name} (tag: {shorten(key, 60)})"
+    if key := next((key for key in tags if key.startswith("aws:")), ""):
+        return f"a service of AWS (tag: {shorten(key, 60)})"
+    for text, name in _DESCRIPTIONS.items():
+        if text in description.lower():
+            return f"{name} (description: {shorten(description, 60)})"
+    return ""
 
 
 def _strangers(
