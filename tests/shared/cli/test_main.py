@@ -493,7 +493,7 @@ class TestByHand:
         tags = {"aws:backup:source-resource": "x"}
         theirs = ec2.add_snapshot("eu-west-1", disk, started=at, tags=tags)
         shown = machine.run("adopt", "--json")
-        assert {mine: "would be adopted", theirs: "left: AWS Backup manages it"} == {
+        assert {mine: "would be adopted", theirs: "left: AWS Backup (tag: aws:backup:source-resource) manages it"} == {
             row["snapshot"]: row["what"] for row in json.loads(shown.out)
         }
         assert [] == ec2.calls_of("CreateTags")
