@@ -493,9 +493,10 @@ class TestByHand:
         tags = {"aws:backup:source-resource": "x"}
         theirs = ec2.add_snapshot("eu-west-1", disk, started=at, tags=tags)
         shown = machine.run("adopt", "--json")
-        assert {mine: "would be adopted", theirs: "left: AWS Backup (tag: aws:backup:source-resource) manages it"} == {
-            row["snapshot"]: row["what"] for row in json.loads(shown.out)
-        }
+        assert {
+            mine: "would be adopted",
+            theirs: "left: AWS Backup (tag: aws:backup:source-resource) manages it",
+        } == {row["snapshot"]: row["what"] for row in json.loads(shown.out)}
         assert [] == ec2.calls_of("CreateTags")
         done = machine.run("adopt", "--apply")
         assert (0, True) == (done.status, "1 snapshot adopted, 1 left." in done.out)
