@@ -259,7 +259,7 @@ def test_the_definition_is_taken(installed: ApiServer) -> None:
 
 def test_reads_all_objects_in_pages(installed: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Claims, rules, and volumes over several pages come as a real API server prints them."""
-    monkeypatch.setattr(shared.sources.cluster, "PAGE", 2)
+    monkeypatch.setattr(shared.sources.cluster, "FIRST_PAGE", 2)
     add_objects(installed, volumes=5)
 
     objects = installed.reader().read()
