@@ -14,8 +14,9 @@ from typing import Any
 from benchmarks.measure import Result
 from functions.aws import wiring as aws
 from functions.gcp import wiring as gcp
+from shared.kinds import Metadata, SnapshotRule
 from shared.model import Disk
-from shared.objects import Metadata, Objects, SnapshotRule
+from shared.objects import Objects
 from shared.passes.run import run as run_pass
 from shared.passes.world import Ports
 from shared.planning.labels import snapshot_name

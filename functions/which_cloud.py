@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from shared.errors import UsageError
-from shared.objects import Objects, PersistentVolume
+from shared.kinds import PersistentVolume
+from shared.objects import Objects
 from shared.ports import RulesSource
 from shared.sources.plain_yaml import NotPlain, load_all
 from shared.text import shorten

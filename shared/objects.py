@@ -1,9 +1,9 @@
-"""The Kubernetes objects that rules are read from: just the fields that are read.
+"""The Kubernetes objects of one read, with those that cannot be decoded.
 
 Objects are decoded one by one, so that a malformed one is one problem and never fails a page.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -11,162 +11,22 @@ from typing import Any
 import msgspec
 
 from shared.errors import ClusterError
+from shared.kinds import (
+    KINDS,
+    Object,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    SnapshotRule,
+    known_spec,
+)
 from shared.model import Problem, Source
 from shared.text import shorten
 from shared.tolerant_json import decode
 
-GROUP = "k8s-snapshots.elsdoerfer.com"
-#: What a SnapshotRule's spec says.
-SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
-#: What the keys of labels begin with that tell a volume's region and zone.
-PLACES = ("topology.", "failure-domain.")
-#: Labels of that kind that are kept; a volume has up to five.
-MOST_PLACES = 16
-#: Characters of an annotation that are kept: no value that means anything is as long.
-LONGEST_VALUE = 4096
 #: Bytes of a status that are kept; the API server bounds only the whole object.
 LONGEST_STATUS = 65536
 #: What msgspec raises for bytes of any kind.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`metadata` of any object."""
-
-    name: str
-    namespace: str = ""
-    uid: str = ""
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-
-    def trimmed(self, keys: Collection[str], places: bool) -> "Metadata":
-        """Keep only what is read: these annotations; with `places` the labels that tell places."""
-        labels, annotations = self.labels or {}, self.annotations or {}
-        found = [key for key in labels if key.startswith(PLACES)] if places else []
-        return msgspec.structs.replace(
-            self,
-            labels={key: labels[key] for key in found[:MOST_PLACES]} or None,
-            annotations={k: annotations[k][:LONGEST_VALUE] for k in keys if k in annotations}
-            or None,
-        )
-
-
-class CSI(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """`spec.csi` of a PersistentVolume."""
-
-    driver: str
-    volume_handle: str
-
-
-class AWSElasticBlockStore(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The in-tree EBS volume."""
-
-    volume_id: str = msgspec.field(name="volumeID")
-
-
-class GCEPersistentDisk(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """The in-tree persistent disk."""
-
-    pd_name: str
-
-
-class ClaimRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The claim that a volume says it is bound to; the cluster's controller writes it."""
-
-    namespace: str = ""
-    name: str = ""
-    uid: str = ""
-
-
-class Expression(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One requirement of a node selector term."""
-
-    key: str
-    operator: str = "In"
-    values: tuple[str, ...] = ()
-
-
-class Term(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """A node selector term."""
-
-    match_expressions: tuple[Expression, ...] = ()
-
-
-class NodeSelector(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """`required` of a node affinity."""
-
-    node_selector_terms: tuple[Term, ...] = ()
-
-
-class NodeAffinity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a volume can be used."""
-
-    required: NodeSelector | None = None
-
-
-class VolumeSpec(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """`spec` of a PersistentVolume."""
-
-    csi: CSI | None = None
-    aws_elastic_block_store: AWSElasticBlockStore | None = None
-    gce_persistent_disk: GCEPersistentDisk | None = None
-    claim_ref: ClaimRef | None = None
-    node_affinity: NodeAffinity | None = None
-    # What restore reads; nobody's rule depends on it, so that it may be anything.
-    access_modes: Any = None
-    capacity: Any = None
-    storage_class_name: Any = None
-    volume_mode: Any = None
-
-
-class PersistentVolume(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A PersistentVolume."""
-
-    metadata: Metadata
-    spec: VolumeSpec
-
-    def topology(self, *keys: str) -> list[tuple[str, str]]:
-        """List what labels and node affinity say under these keys: (field, value)."""
-        labels = self.metadata.labels or {}
-        found = [(f"metadata.labels[{key}]", labels[key]) for key in keys if labels.get(key)]
-        affinity = self.spec.node_affinity
-        terms = affinity.required.node_selector_terms if affinity and affinity.required else ()
-        for term in terms:
-            for expression in term.match_expressions:
-                if expression.key in keys and expression.operator == "In":
-                    field = f"spec.nodeAffinity[{expression.key}]"
-                    found += [(field, value) for value in expression.values]
-        return found
-
-
-class ClaimSpec(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """`spec` of a PersistentVolumeClaim."""
-
-    volume_name: str = ""
-    access_modes: Any = None
-    resources: Any = None
-    storage_class_name: Any = None
-    volume_mode: Any = None
-
-
-class PersistentVolumeClaim(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A PersistentVolumeClaim."""
-
-    metadata: Metadata
-    spec: ClaimSpec = ClaimSpec()
-
-
-class SnapshotRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A SnapshotRule. Upstream's CRD had no schema, so its spec may be anything."""
-
-    metadata: Metadata
-    spec: Any = None
-
-
-Object = PersistentVolume | PersistentVolumeClaim | SnapshotRule
-KINDS: dict[str, type[Object]] = {
-    kind.__name__: kind for kind in (PersistentVolume, PersistentVolumeClaim, SnapshotRule)
-}
 
 
 class Objects(msgspec.Struct):
@@ -229,11 +89,6 @@ class Objects(msgspec.Struct):
         if isinstance(item, SnapshotRule) and isinstance(item.spec, dict):
             item = msgspec.structs.replace(item, spec=known_spec(item.spec))
         return item
-
-
-def known_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Give those fields of a SnapshotRule's spec that mean something."""
-    return {key: spec[key] for key in SPEC if key in spec}
 
 
 class _ManifestMetadata(msgspec.Struct, omit_defaults=True):

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import msgspec
 
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume
 from shared.model import Disk, OperationState, Snapshot
-from shared.objects import Objects, PersistentVolume
+from shared.objects import Objects
 from shared.planning.actions import Create
 from shared.planning.adopt import Stranger
 from shared.planning.labels import Encoding

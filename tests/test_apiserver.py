@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import shared.sources.cluster
 from shared.access.connect import connection_client
 from shared.errors import ClusterError
-from shared.objects import GROUP
+from shared.kinds import GROUP
 from shared.sources.cluster import Cluster
 from tests.emulators.kube import _certificate
 from tests.shared.objects_builders import claim, snapshot_rule, volume

@@ -13,7 +13,7 @@ import yaml
 from functions.aws.volumes import EBSVolumes
 from functions.gcp.volumes import PersistentDisks
 from shared.access.connect import kubeconfig_client
-from shared.objects import GROUP
+from shared.kinds import GROUP
 from shared.ports import Volumes
 from shared.request import Mode, parse_request
 from shared.retention.deltas import parse

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume
 from shared.model import Disk
-from shared.objects import PersistentVolume
 
 #: The EBS CSI driver, and that of EKS Auto Mode.
 DRIVERS = ("ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com")

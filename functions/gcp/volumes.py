@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume
 from shared.model import Disk
-from shared.objects import PersistentVolume
 from shared.text import shorten
 
 #: The Compute Engine persistent disk CSI driver, and the name that old clusters had for it.

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from shared.errors import ClusterError
-from shared.objects import GROUP
+from shared.kinds import GROUP
 from shared.reports.events import EventPost
 from shared.reports.status import StatusPatch
 from shared.text import shorten

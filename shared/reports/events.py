@@ -4,8 +4,9 @@ import hashlib
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from shared.kinds import Object
 from shared.model import Problem, Source
-from shared.objects import Object, Objects
+from shared.objects import Objects
 from shared.planning.actions import Plan
 from shared.reports.problems import by_object, text_with_field
 from shared.rules.names import source_of

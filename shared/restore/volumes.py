@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from shared.errors import UnknownDisk
+from shared.kinds import ClaimSpec, PersistentVolume, PersistentVolumeClaim, VolumeSpec
 from shared.model import Disk
-from shared.objects import ClaimSpec, Objects, PersistentVolume, PersistentVolumeClaim, VolumeSpec
+from shared.objects import Objects
 from shared.ports import Volumes
 from shared.restore.names import is_name
 from shared.restore.sizes import as_size

@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume, PersistentVolumeClaim
 from shared.model import Disk, Source
-from shared.objects import Objects, PersistentVolume, PersistentVolumeClaim
+from shared.objects import Objects
 from shared.ports import Volumes
 from shared.rules.wrong import Powerless, Skip, Warned, Wrong
 

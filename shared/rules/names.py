@@ -1,7 +1,7 @@
 """Names of objects and of the rules that are read from them. Pure."""
 
+from shared.kinds import PersistentVolume, PersistentVolumeClaim, SnapshotRule
 from shared.model import Source
-from shared.objects import PersistentVolume, PersistentVolumeClaim, SnapshotRule
 
 #: The kinds that rules are read from, with upstream's short names.
 SHORT = {"PersistentVolume": "pv", "PersistentVolumeClaim": "pvc", "SnapshotRule": "rule"}

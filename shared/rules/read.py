@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.errors import DeltasError
+from shared.kinds import Object, PersistentVolume, PersistentVolumeClaim, SnapshotRule
 from shared.model import Problem, Rule, RuleSet, Source
-from shared.objects import Object, Objects, PersistentVolume, PersistentVolumeClaim, SnapshotRule
+from shared.objects import Objects
 from shared.ports import Volumes
 from shared.retention.deltas import Deltas, parse
 from shared.rules.bindings import Bindings

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume, SnapshotRule
 from shared.model import Disk, Source
-from shared.objects import PersistentVolume, SnapshotRule
 from shared.rules.bindings import Bindings
 from shared.rules.wrong import Powerless, Skip, Wrong
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from shared.errors import ClusterError
-from shared.objects import GROUP, Objects
+from shared.kinds import GROUP
+from shared.objects import Objects
 from shared.ports import Check
 from shared.sources.api import API, FIRST_PAGE, Expired, Missing, next_limit
 from shared.sources.refusals import Forbidden, Hints, NotLoggedIn

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.errors import BucketError, ClusterError, Conflict
+from shared.kinds import GROUP, Object, PersistentVolume, known_spec
 from shared.model import Source
-from shared.objects import GROUP, Object, Objects, PersistentVolume, decode_list, known_spec
+from shared.objects import Objects, decode_list
 from shared.ports import Bucket, Check
 from shared.text import shorten, words
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
+from shared.kinds import Metadata, SnapshotRule
 from shared.model import Disk, Rule, Snapshot, Source, State
-from shared.objects import Metadata, Objects, SnapshotRule
+from shared.objects import Objects
 from shared.planning.actions import Create
 from shared.planning.labels import Labels
 from shared.ports import Check, Provider

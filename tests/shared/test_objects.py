@@ -8,16 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ClusterError
+from shared.kinds import KINDS, Metadata, PersistentVolume, PersistentVolumeClaim, SnapshotRule
 from shared.model import Problem, Source
-from shared.objects import (
-    KINDS,
-    Metadata,
-    Objects,
-    PersistentVolume,
-    PersistentVolumeClaim,
-    SnapshotRule,
-    decode_list,
-)
+from shared.objects import Objects, decode_list
 from shared.text import shorten
 from tests.shared.builders import disk
 

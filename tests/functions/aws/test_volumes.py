@@ -7,8 +7,8 @@ import pytest
 
 from functions.aws.volumes import NOWHERE, ZONE_ID, EBSVolumes
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume
 from shared.model import Disk
-from shared.objects import PersistentVolume
 from tests.shared.objects_builders import VOL, Json, affinity, volume
 
 REGION = "topology.kubernetes.io/region"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from functions.gcp.volumes import PersistentDisks
 from shared.errors import UnknownDisk
+from shared.kinds import PersistentVolume
 from shared.model import Disk
-from shared.objects import PersistentVolume
 from tests.shared.objects_builders import Json, affinity, volume
 
 PROJECT = "home-project"

@@ -20,8 +20,8 @@ from shared.errors import (
     Unanswered,
     UnknownDisk,
 )
+from shared.kinds import PersistentVolume
 from shared.model import Disk, OperationState, Snapshot
-from shared.objects import PersistentVolume
 from shared.passes.apply import FOR_DELETIONS, apply
 from shared.passes.deadline import Deadline
 from shared.planning.actions import Create, Delete, Plan

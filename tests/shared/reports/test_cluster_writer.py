@@ -18,7 +18,7 @@ import shared.reports.cluster_writer
 from shared.access.connect import kubeconfig_client
 from shared.bucket.lease import Leases
 from shared.errors import ClusterError
-from shared.objects import GROUP
+from shared.kinds import GROUP
 from shared.passes.apply import apply
 from shared.passes.deadline import Deadline
 from shared.passes.run import run

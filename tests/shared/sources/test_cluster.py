@@ -17,7 +17,8 @@ import shared.sources.cluster
 from shared import __version__
 from shared.access.connect import in_cluster_client, kubeconfig_client, kubeconfig_cluster
 from shared.errors import ClusterError
-from shared.objects import GROUP, Objects
+from shared.kinds import GROUP
+from shared.objects import Objects
 from shared.sources.cluster import Cluster
 from tests.emulators.kube import Answer, Kube, Request
 from tests.shared.objects_builders import claim, snapshot_rule, volume

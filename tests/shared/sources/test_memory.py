@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.objects import LONGEST_STATUS, LONGEST_VALUE, Metadata, Objects
+from shared.kinds import LONGEST_VALUE, Metadata
+from shared.objects import LONGEST_STATUS, Objects
 from shared.sources.api import FIRST_PAGE, PAGE, PAGE_BYTES, next_limit
 
 RULES, ANNOTATIONS = 1500, 250_000
