@@ -25,6 +25,7 @@ class Wellness:
         self.world, self.life, self.period = world, life, settings.schedule_period
         self.window = settings.settle_after
         self.made: list[Real] = []
+        self._start = world.now()
         self._degraded = world.now() - 1000 * DAY
         self._told: dict[tuple[str, str, datetime], PassLog] = {}
         self._id, self._forgot = "", world.now() - 1000 * DAY
@@ -105,7 +106,7 @@ class Wellness:
             )
 
     def _known_failures(self, log: PassLog, name: str, good: datetime | None) -> list[str]:
-        """List the attempts since the newest completed one of which it is known that they failed.
+        """List this cluster's attempts since the newest completed one that are known to have failed.
 
         Where the bucket failed meanwhile, or a pass was killed, they may be forgotten.
         """
@@ -114,6 +115,8 @@ class Wellness:
             for s in self.made
             if s.disk.name == name
             and s.maker is not log
+            and s.maker
+            and s.maker.cluster == log.cluster
             and (good is None or s.started > good)
             and self._degraded < s.started
             and log.begun - s.started < REMEMBERED
@@ -156,7 +159,7 @@ class Wellness:
         lost, some = report.summary.rules_lost, rules.deltas.keys() | rules.broken
         self.world.faults["rules lost told"] += bool(lost)
         # A fall is told of until it is accepted, which a pass may be unable to do.
-        if lost and now - self.life.shrunk > 900 * DAY:
+        if lost and self.life.shrunk < self._start:
             raise Violation(f"pass {log.number} misses {lost} rules, and none has gone")
         if log.degraded or log.request.mode == "plan":
             return
