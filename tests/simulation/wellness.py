@@ -106,7 +106,7 @@ class Wellness:
             )
 
     def _known_failures(self, log: PassLog, name: str, good: datetime | None) -> list[str]:
-        """List this cluster's attempts since the newest completed one that are known to have failed.
+        """List this cluster's attempts since the newest completed one that must be known as failed.
 
         Where the bucket failed meanwhile, or a pass was killed, they may be forgotten.
         """
