@@ -77,9 +77,23 @@ def _visit(node: ast.AST) -> Found:
         if name in NOT_CODE or (isinstance(node, ast.ClassDef) and name == "keywords"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            typed = name == "slice" and isinstance(child, ast.Tuple)
-            if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr) and not typed:
+            if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
+                continue
+            if not isinstance(child, ast.Tuple):
                 yield from _visit(child)
+            elif name != "slice":
+                yield from _of_tuple(node, name, child)
+
+
+def _of_tuple(parent: ast.AST, name: str, node: ast.Tuple) -> Found:
+    """Walk over a tuple; one that is unpacked elsewhere loses no element: anything notices it."""
+    unpacked = name in ("elt", "key", "body") or isinstance(parent, (ast.Return, ast.Yield))
+    if isinstance(parent, ast.Assign):
+        unpacked = isinstance(parent.targets[0], ast.Tuple)
+    if not unpacked:
+        yield from _here(node)
+    for element in node.elts:
+        yield from _visit(element)
 
 
 def _here(node: ast.AST) -> Found:
