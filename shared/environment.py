@@ -39,7 +39,9 @@ def describe(kind: type[Settings]) -> list[tuple[str, str, str]]:
     for field in msgspec.structs.fields(kind):
         meta = next(m for m in get_args(hints[field.name]) if isinstance(m, Meta))
         default = field.default
-        if isinstance(default, bool):
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        elif isinstance(default, bool):
             default = str(default).lower()
         elif isinstance(default, timedelta):
             default = duration_isoformat(default)

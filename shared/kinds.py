@@ -7,13 +7,24 @@ import msgspec
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
 #: What a SnapshotRule's spec says.
-SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
+SPEC = ("backend", "claimSelector", "deltas", "disk", "persistentVolume", "persistentVolumeClaim",
+        "policy", "window")  # fmt: skip
+#: What a SnapshotPolicy's spec says.
+POLICY_SPEC = ("deltas", "selector", "window")
+#: In place of deltas: the name of a SnapshotPolicy.
+POLICY_ANNOTATION = "backup.kubernetes.io/policy"
 #: What the keys of labels begin with that tell a volume's region and zone.
 PLACES = ("topology.", "failure-domain.")
 #: Labels of that kind that are kept; a volume has up to five.
 MOST_PLACES = 16
 #: Characters of an annotation that are kept: no value that means anything is as long.
 LONGEST_VALUE = 4096
+
+
+def kinds_of(levels: Collection[str]) -> set[str]:
+    """Tell of which kinds default levels are read; policies may select by namespace."""
+    kinds = {DEFAULTS[level] for level in levels}
+    return kinds | {"Namespace"} if "SnapshotPolicy" in kinds else kinds
 
 
 class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,13 +36,22 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
 
-    def trimmed(self, keys: Collection[str], places: bool) -> "Metadata":
-        """Keep only what is read: these annotations; with `places` the labels that tell places."""
+    def trimmed(
+        self, keys: Collection[str], places: bool, selected: Collection[str] = ()
+    ) -> "Metadata":
+        """Keep only what is read.
+
+        Args:
+            keys: of annotations.
+            places: whether labels tell region and zone.
+            selected: keys of labels that selectors ask for.
+        """
         labels, annotations = self.labels or {}, self.annotations or {}
         found = [key for key in labels if key.startswith(PLACES)] if places else []
+        found = found[:MOST_PLACES] + [key for key in labels if key in selected]
         return msgspec.structs.replace(
             self,
-            labels={key: labels[key] for key in found[:MOST_PLACES]} or None,
+            labels={key: labels[key] for key in found} or None,
             annotations={k: annotations[k][:LONGEST_VALUE] for k in keys if k in annotations}
             or None,
         )
@@ -149,12 +169,52 @@ class SnapshotRule(msgspec.Struct, frozen=True, omit_defaults=True):
     spec: Any = None
 
 
-Object = PersistentVolume | PersistentVolumeClaim | SnapshotRule
-KINDS: dict[str, type[Object]] = {
-    kind.__name__: kind for kind in (PersistentVolume, PersistentVolumeClaim, SnapshotRule)
+class SnapshotPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A SnapshotPolicy; cluster-scoped. Its spec may be anything where no CRD has a schema."""
+
+    metadata: Metadata
+    spec: Any = None
+
+
+class Namespace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Namespace."""
+
+    metadata: Metadata
+
+
+class StorageClass(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A StorageClass."""
+
+    metadata: Metadata
+
+
+Object = (
+    PersistentVolume
+    | PersistentVolumeClaim
+    | SnapshotRule
+    | SnapshotPolicy
+    | Namespace
+    | StorageClass
+)
+#: Each kind, and where `objects.Objects` has those that were read.
+KINDS: dict[str, tuple[type[Object], str]] = {
+    "PersistentVolume": (PersistentVolume, "volumes"),
+    "PersistentVolumeClaim": (PersistentVolumeClaim, "claims"),
+    "SnapshotRule": (SnapshotRule, "rules"),
+    "SnapshotPolicy": (SnapshotPolicy, "policies"),
+    "Namespace": (Namespace, "namespaces"),
+    "StorageClass": (StorageClass, "classes"),
 }
+#: The kinds of `k8s-snapshots.elsdoerfer.com`, with what their specs say.
+OURS = {"SnapshotRule": SPEC, "SnapshotPolicy": POLICY_SPEC}
+#: What people call several of a kind.
+PLURALS = {"SnapshotRule": "SnapshotRules", "SnapshotPolicy": "SnapshotPolicies"}
+#: The kinds of which each default level is read; see `settings.DEFAULT_SOURCES`.
+DEFAULTS = {
+    "namespaces": "Namespace", "storageclasses": "StorageClass", "policies": "SnapshotPolicy"
+}  # fmt: skip
 
 
-def known_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Give those fields of a SnapshotRule's spec that mean something."""
-    return {key: spec[key] for key in SPEC if key in spec}
+def known_spec(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those fields of a rule's or policy's spec that mean something."""
+    return {key: spec[key] for key in OURS[kind] if key in spec}

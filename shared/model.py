@@ -81,12 +81,17 @@ class Source(msgspec.Struct, frozen=True, order=True):
         return shorten(f"{self.kind} {name}", 400)
 
 
+#: Where a rule's deltas come from, the nearest first: the volume's own objects, or defaults.
+Level = Literal["own", "namespace", "storageclass", "policy"]
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Deltas for one disk.
 
     `name` is upstream's rule name (`shop-pvc-data`). `deltas` is normalised text that
     `deltas.parse` accepts. `namespace`, `claim` and `volume` name what the disk is to the cluster;
-    they are empty where there is no such thing.
+    they are empty where there is no such thing. `source` is the object that says so, and `level`
+    where it stands: what only defaults say is named after claim or volume.
     """
 
     name: str
@@ -96,6 +101,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     claim: str = ""
     volume: str = ""
+    level: Level = "own"
+
+
+class Uncovered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A bound volume that has no rule: nothing says anything, or `by` says `none`.
+
+    `disk` is None where the volume does not tell it.
+    """
+
+    disk: Disk | None
+    namespace: str
+    claim: str
+    volume: str
+    by: Source | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,10 +139,14 @@ class RuleSet(msgspec.Struct, frozen=True):
     """All rules of one read, with their problems.
 
     `skipped` counts what asks for snapshots of another cloud's or driver's volumes; `read_from`
-    says where the objects were read.
+    says where the objects were read. `held` are disks that a problem is about which names no disk:
+    it stands with a default, or a kind of object that could not be listed. `uncovered` are bound
+    volumes without a rule.
     """
 
     rules: tuple[Rule, ...] = ()
     problems: tuple[Problem, ...] = ()
     skipped: int = 0
     read_from: str = ""
+    held: dict[Disk, Problem] = {}
+    uncovered: tuple[Uncovered, ...] = ()

@@ -13,10 +13,14 @@ import msgspec
 from shared.errors import ClusterError
 from shared.kinds import (
     KINDS,
+    OURS,
+    Namespace,
     Object,
     PersistentVolume,
     PersistentVolumeClaim,
+    SnapshotPolicy,
     SnapshotRule,
+    StorageClass,
     known_spec,
 )
 from shared.model import Problem, Source
@@ -32,51 +36,57 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Objects(msgspec.Struct):
     """All objects of one read, with a problem for each that could not be decoded.
 
-    `read_from` says where they were read, for the report; `age` is that of a mirror. `no_crd`
-    tells that the API knows no SnapshotRules; `foreign` counts the objects of other kinds.
-    `annotations` are the keys that are kept as objects are added; None keeps all. `manifests` are
-    the SnapshotRules' `metadata` and `status`, as JSON.
+    `read_from` says where they were read, for the report; `age` is that of a mirror. `absent` are
+    kinds that the API does not know; `refused` those that are wanted and could not be listed, with
+    why. `foreign` counts the objects of other kinds. `annotations` are the keys that are kept as
+    objects are added, and `labels` those that selectors ask for; None keeps all. `manifests` are
+    `kind`, `metadata` and `status` of our own kinds, as JSON.
     """
 
     read_from: str
     volumes: list[PersistentVolume] = []
     claims: list[PersistentVolumeClaim] = []
     rules: list[SnapshotRule] = []
+    policies: list[SnapshotPolicy] = []
+    namespaces: list[Namespace] = []
+    classes: list[StorageClass] = []
     problems: list[Problem] = []
     age: timedelta | None = None
-    no_crd: bool = False
+    absent: list[str] = []
+    refused: dict[str, str] = {}
     foreign: int = 0
     annotations: Collection[str] | None = None
+    labels: Collection[str] = ()
     manifests: list[bytes] = []
 
     def all(self) -> Iterable[Object]:
         """Give all that could be decoded."""
-        return chain(self.volumes, self.claims, self.rules)
+        return chain.from_iterable(getattr(self, name) for _, name in KINDS.values())
 
     def count(self) -> int:
         """Count what there is of our kinds, readable or not."""
-        return len(self.volumes) + len(self.claims) + len(self.rules) + len(self.problems)
+        return len(self.problems) + sum(1 for _ in self.all())
 
     def add(self, kind: str, items: Iterable[msgspec.Raw | bytes]) -> None:
         """Decode items of one kind; other kinds are passed over."""
         if kind not in KINDS:
             self.foreign += 1
             return
-        lists: tuple[list[Any], ...] = (self.volumes, self.claims, self.rules)
-        target = dict(zip(KINDS, lists, strict=True))[kind]
-        decoder = msgspec.json.Decoder(KINDS[kind])
+        struct, name = KINDS[kind]
+        target = getattr(self, name)
+        decoder = msgspec.json.Decoder(struct)
         for item in items:
             try:
                 target.append(self._trimmed(decoder.decode(item)))
             except _UNREADABLE as error:
                 self.problems.append(_malformed(kind, item, error))
             else:
-                if kind == "SnapshotRule":
-                    self.manifests.append(_manifest(item))
+                if kind in OURS:
+                    self.manifests.append(_manifest(kind, item))
 
     def take(self, part: "Objects") -> None:
         """Take over the objects of another read, and their problems."""
-        for name in ("volumes", "claims", "rules", "problems", "manifests"):
+        for name in (*(name for _, name in KINDS.values()), "problems", "manifests"):
             getattr(self, name).extend(getattr(part, name))
 
     def _trimmed(self, item: Object) -> Object:
@@ -84,10 +94,11 @@ class Objects(msgspec.Struct):
         if self.annotations is None:
             return item
         places = isinstance(item, PersistentVolume)
-        kept = item.metadata.trimmed(self.annotations, places)
+        kept = item.metadata.trimmed(self.annotations, places, self.labels)
         item = msgspec.structs.replace(item, metadata=kept)
-        if isinstance(item, SnapshotRule) and isinstance(item.spec, dict):
-            item = msgspec.structs.replace(item, spec=known_spec(item.spec))
+        if isinstance(item, (SnapshotRule, SnapshotPolicy)) and isinstance(item.spec, dict):
+            kind = type(item).__name__
+            item = msgspec.structs.replace(item, spec=known_spec(kind, item.spec))
         return item
 
 
@@ -100,12 +111,14 @@ class _ManifestMetadata(msgspec.Struct, omit_defaults=True):
 
 class _Manifest(msgspec.Struct):
     metadata: _ManifestMetadata
+    kind: str = ""
     status: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def _manifest(item: msgspec.Raw | bytes) -> bytes:
-    """Keep of a rule what its status is written by."""
+def _manifest(kind: str, item: msgspec.Raw | bytes) -> bytes:
+    """Keep of a rule or policy what its status is written by."""
     found = msgspec.json.decode(item, type=_Manifest)
+    found.kind = kind
     if len(found.status) > LONGEST_STATUS:  # not ours, which is written anew
         found.status = msgspec.Raw(b"null")
     return msgspec.json.encode(found)

@@ -9,6 +9,7 @@ from isodate import duration_isoformat, parse_duration
 from msgspec import Meta
 
 from shared.errors import SettingsError
+from shared.kinds import DEFAULTS, POLICY_ANNOTATION
 from shared.planning.labels import KEEP, NAME, OWN
 from shared.text import shorten
 
@@ -99,6 +100,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "`spec.persistentVolume`, separated by commas. Default: all."
         ),
     ] = ()
+    default_sources: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Where deltas come from for volumes that no annotation of their own and no "
+            "SnapshotRule names, separated by commas: `namespaces`, `storageclasses`, `policies`; "
+            "`none` for nowhere. Each is a kind of object that has to be listed."
+        ),
+    ] = tuple(DEFAULTS)
     rules_from: Annotated[
         Literal["cluster", "mirror"],
         Meta(
@@ -203,6 +212,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Time zone of what the command line prints, such as `America/Montreal`."),
     ] = "UTC"
 
+    @property
+    def annotation_keys(self) -> tuple[str, ...]:
+        """The keys of the annotations that are read."""
+        return self.deltas_annotation_key, POLICY_ANNOTATION
+
+    @property
+    def defaults(self) -> tuple[str, ...]:
+        """The levels beside each volume's own objects that deltas come from."""
+        return () if self.default_sources == ("none",) else self.default_sources
+
     def checked(self) -> None:
         """Refuse what no single type can: raise SettingsError."""
         if self.kube_config_file and self.kube_config_secret:
@@ -224,6 +243,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "REPORT_HTML needs MIRROR_URL: the page is written beside the mirror"
             )
+        for name in self.defaults:
+            if name not in DEFAULTS:
+                raise wrong("DEFAULT_SOURCES", name, f"{', '.join(DEFAULTS)} or none would do")
+        if self.deltas_annotation_key == POLICY_ANNOTATION:
+            raise wrong("DELTAS_ANNOTATION_KEY", POLICY_ANNOTATION, "another key would do; under "
+                        "this one stands the name of a SnapshotPolicy")  # fmt: skip
         self._check_keys()
         self._check_spans()
         self._check_zone()

@@ -214,8 +214,8 @@ def installed(bare: ApiServer) -> ApiServer:
     role, binding = documents("rbac.yaml")
     bare.add(f"{ROLES}/clusterroles", role)
     bare.add(f"{ROLES}/clusterrolebindings", binding)
-    (definition,) = documents("crd.yaml")
-    bare.add(DEFINITIONS, definition)
+    for definition in documents("crd.yaml"):
+        bare.add(DEFINITIONS, definition)
     until(lambda: bare.status(f"{RULES}/snapshotrules") == 200)
     until(lambda: bare.request("GET", f"{RULES}/snapshotrules", token=READER)[0] == 200)
     return bare

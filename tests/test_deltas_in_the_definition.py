@@ -25,7 +25,7 @@ CRD = Path(__file__).parents[1] / "manifests" / "crd.yaml"
 
 @cache
 def schema() -> dict[str, Any]:
-    (version,) = yaml.safe_load(CRD.read_text())["spec"]["versions"]
+    (version,) = next(yaml.safe_load_all(CRD.read_text()))["spec"]["versions"]
     found: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return found
 

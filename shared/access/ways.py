@@ -76,9 +76,9 @@ def find(
     if source and named:
         return source, ""
     way = choose(settings, secret, managed)
-    kept = (settings.deltas_annotation_key,)
     name = "" if named else _short(way.name())
-    return source or Cluster(way.connect, way.hints, kept), name
+    source = source or Cluster(way.connect, way.hints, settings.annotation_keys, settings.defaults)
+    return source, name
 
 
 def _short(name: str) -> str:

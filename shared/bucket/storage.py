@@ -87,7 +87,7 @@ def open_storage(settings: Settings, stores: Mapping[str, Opener]) -> Storage | 
             f"{' or '.join(f'{known}://…' for known in reversed(openers))} would do"
         )
     bucket = Bounded(openers[scheme](place))
-    mirror = Mirror(bucket, key, url, settings.deltas_annotation_key)
+    mirror = Mirror(bucket, key, url, settings.annotation_keys, settings.defaults)
     return Storage(bucket, key.removesuffix(".gz").removesuffix(".json"), mirror)
 
 

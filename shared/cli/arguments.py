@@ -12,6 +12,7 @@ _EPILOG = """\
 examples:
   {prog} check
   {prog} status
+  {prog} coverage
   {prog} plan
   {prog} plan -n shop -o wide
   {prog} explain --claim shop/data
@@ -20,7 +21,7 @@ examples:
   {prog} list --claim shop/data
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
   {prog} deltas "PT1H P1D P30D P360D" --change 2%/day --size 100Gi
-  kubectl get pv,pvc,snapshotrules -A -o json | {prog} plan --rules -
+  kubectl get pv,pvc,ns,sc,snapshotrules -A -o json | {prog} plan --rules -
 
 settings that matter, from the environment, as the function has them:
   KUBE_CONFIG_FILE  a kubeconfig: its current context is the cluster
@@ -40,6 +41,7 @@ _COMMANDS = {
     "status": "a line a claim, the worst first: health, newest, how many restore points",
     "list": "restore points: time, state, why each is kept; also where the cluster is gone",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
+    "coverage": "tell of each bound volume what backs it up, or that nothing does",
     "html": "write a report of all claims into FILE, a page that needs no network to be read",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
@@ -54,6 +56,7 @@ _REPORTS = ("table", "wide", "json", "yaml", "name")
 _FORMS = {
     "adopt": ("table", "json", "yaml", "name"),
     "check": ("table", "json", "yaml"),
+    "coverage": ("table", "json", "yaml", "name"),
     "deltas": ("table", "json", "yaml"),
     "html": ("table",),
     "restore": ("yaml", "json"),
@@ -122,7 +125,7 @@ def _add_rules(command: argparse.ArgumentParser, clouds: Sequence[str]) -> None:
         "--rules",
         metavar="FILE",
         help="read the rules from a file instead of the cluster, - for standard input: what "
-        "kubectl get pv,pvc,snapshotrules -A -o json (or yaml) prints",
+        "kubectl get pv,pvc,ns,sc,snapshotrules,snapshotpolicies -A -o json (or yaml) prints",
     )
 
 

@@ -218,6 +218,28 @@ def _status_of_all(command: Command) -> int:
     return _status(outcome, command)
 
 
+def _coverage(command: Command) -> int:
+    from shared.cli import coverage
+    from shared.passes.run import read_rules_of
+    from shared.reports.coverage import coverage as coverage_of
+
+    trusted = read_rules_of(command.settings, command.ports)
+    found = coverage.selected(coverage_of(trusted.ruleset), command.request.only)
+    if command.form in ("json", "yaml"):
+        print_as(command.form, coverage.to_builtins(found))
+    elif command.form == "name":
+        print_names([one.claim or one.disk for one in found if not one.deltas])
+    else:
+        from shared.cli.console import open_console, print_line
+
+        console = open_console()
+        for line in coverage.lines(found):
+            print_line(console, line)
+    if trusted.no_deletions:
+        log.error("%s", trusted.no_deletions)
+    return DONE
+
+
 def _html(command: Command) -> int:
     from shared.cli import html
     from shared.passes.html_report import page_of
@@ -234,6 +256,7 @@ def _html(command: Command) -> int:
 _COMMANDS: dict[str, Callable[[Command], int]] = {
     "adopt": _adopt,
     "check": _check,
+    "coverage": _coverage,
     "html": _html,
     "list": _list,
     "restore": _restore,

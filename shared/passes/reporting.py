@@ -20,6 +20,7 @@ from shared.reports.entries import (
     Copied,
     FailedAttempt,
     Held,
+    NotCovered,
     Orphaned,
     ScopeReport,
     Waiting,
@@ -169,6 +170,15 @@ def _lists(facts: Facts) -> dict[str, Any]:
             for orphans in plan.orphans
         ],
         "problems": _problems(facts),
+        "uncovered": [
+            NotCovered(
+                claim=f"{one.namespace}/{one.claim}",
+                volume=one.volume,
+                disk=one.disk.id if one.disk else "",
+                by=str(one.by or ""),
+            )
+            for one in plan.uncovered
+        ],
         "notes": [p for p in plan.problems if p.severity == "warning"],
     }
     return {name: tuple(entries) for name, entries in lists.items()}
@@ -206,6 +216,8 @@ def _summary(facts: Facts) -> Summary:
         notes=sum(problem.severity == "warning" for problem in plan.problems),
         rules_lost=facts.rules_lost,
         orphans=sum(orphans.count for orphans in plan.orphans),
+        uncovered=sum(one.by is None for one in plan.uncovered),
+        opted_out=sum(one.by is not None for one in plan.uncovered),
         overdue=len(late),
         worst_overdue=max((disk.overdue or 0.0 for disk in late), default=0.0),
         worst_disk=worst.disk.id if worst else "",

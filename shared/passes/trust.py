@@ -10,6 +10,7 @@ import msgspec
 from shared.bounded import TooSlow, within
 from shared.bucket.storage import Storage
 from shared.errors import BucketError, ClusterError, Conflict
+from shared.kinds import PLURALS
 from shared.model import Problem, RuleSet, Source
 from shared.objects import Objects
 from shared.ports import RulesSource
@@ -95,6 +96,9 @@ class RulesReader:
         if self._storage is not None:
             return self._compare(objects, self._storage)._replace(objects=objects)
         ruleset, age = self._rules(objects), objects.age
+        if why := _gap(objects):
+            return TrustedRules(_with(ruleset, "cluster", why), why, False, age,
+                                objects if self._source.live else None)  # fmt: skip
         if age is None or age <= self._max_age:
             return TrustedRules(ruleset, age=age, objects=objects if self._source.live else None)
         why = f"the mirror is {words(age)} old, older than MIRROR_MAX_AGE; nothing is deleted"
@@ -129,8 +133,8 @@ class RulesReader:
         try:
             copy = mirror.load()
             data = mirror.encode(objects)
-            doubt = ""
-            if copy and copy.data != data:
+            doubt = _gap(objects)
+            if copy and copy.data != data and not doubt:
                 doubt = self._doubt(objects, live, copy, storage)
         except (BucketError, ClusterError) as error:
             why = f"the mirror could not be compared with the cluster: {error}"
@@ -150,16 +154,21 @@ class RulesReader:
 
         Rules that cannot be understood any more are not lost.
         """
-        known = _sources(self._rules(storage.mirror.objects(copy)))
-        lost = known - _sources(live)
-        no_crd = objects.no_crd and any(source.kind == "SnapshotRule" for source in lost)
-        if 2 * len(lost) <= len(known) and not no_crd:
+        before = self._rules(storage.mirror.objects(copy))
+        known, lost = len(before.rules) + len(before.problems), _lost(before, live)
+        sources = {source for source, _ in lost}
+        absent = sorted(kind for kind in objects.absent if any(s.kind == kind for s in sources))
+        if 2 * len(lost) <= known and not absent:
             return ""
         if self._confirmed(digest(lost), copy.version, storage):
             return ""
-        what = "the API knows no SnapshotRules any more" if no_crd else f"such as {min(lost)}"
+        what = (
+            f"the API knows no {PLURALS[absent[0]]} any more"
+            if absent
+            else f"such as {min(sources)}"
+        )
         return (
-            f"the cluster's answer lost {len(lost)} of {len(known)} rules of the mirror ({what}): "
+            f"the cluster's answer lost {len(lost)} of {known} rules of the mirror ({what}): "
             "nothing is deleted until one "
             f"{words(PATIENCE)} later says the same"
         )
@@ -185,8 +194,25 @@ class RulesReader:
         return waited >= PATIENCE.total_seconds()
 
 
-def _sources(ruleset: RuleSet) -> set[Source]:
-    return {rule.source for rule in ruleset.rules} | {p.source for p in ruleset.problems}
+def _gap(objects: Objects) -> str:
+    """Say which kinds of objects that are wanted could not be listed."""
+    if not objects.refused:
+        return ""
+    return "; ".join(dict.fromkeys(objects.refused.values())) + ". Nothing is deleted"
+
+
+def _lost(before: RuleSet, now: RuleSet) -> set[tuple[Source, str]]:
+    """List the rules that were there and are gone: whose object is, or whose disk has none now."""
+    sources = {rule.source for rule in now.rules} | {p.source for p in now.problems}
+    disks = {rule.disk for rule in now.rules} | now.held.keys()
+    disks |= {problem.disk for problem in now.problems if problem.disk}
+    told = {problem.source for problem in now.problems}
+    lost = {
+        (rule.source, rule.disk.id)
+        for rule in before.rules
+        if rule.source not in sources or (rule.disk not in disks and rule.source not in told)
+    }
+    return lost | {(p.source, "") for p in before.problems if p.source not in sources}
 
 
 def _with(ruleset: RuleSet, name: str, message: str) -> RuleSet:

@@ -12,7 +12,7 @@ from shared.planning.labels import Encoding, Labels
 from shared.planning.policy import Policy
 from shared.ports import Clock, Provider, RulesSource
 from shared.request import Request
-from shared.rules.read import Options
+from shared.rules.options import Options
 from shared.settings import Settings
 from shared.sources.cluster import Cluster
 
@@ -78,6 +78,7 @@ def options_of(settings: Settings) -> Options:
         deltas_annotation_key=settings.deltas_annotation_key,
         use_claim_name=settings.use_claim_name,
         disk_rule_namespaces=settings.disk_rule_namespaces,
+        default_sources=settings.defaults,
     )
 
 

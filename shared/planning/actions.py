@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from shared.model import Disk, Problem, Snapshot, Source
+from shared.model import Disk, Problem, Snapshot, Source, Uncovered
 
 WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded", "forced"]
 HoldCause = Literal[
@@ -138,7 +138,8 @@ class Orphans(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass is to do, and why; the most overdue disk first.
 
-    `unselected` counts the values of the selection that select nothing.
+    `unselected` counts the values of the selection that select nothing; `uncovered` are bound
+    volumes of the whole cluster that have no rule.
     """
 
     now: datetime
@@ -152,3 +153,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
     rules: int = 0
     unselected: int = 0
+    uncovered: tuple[Uncovered, ...] = ()

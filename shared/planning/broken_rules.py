@@ -48,7 +48,7 @@ def broken_disks(
         for maker in _makers(history, rules.get(disk, ()), labels):
             if maker in nameless:
                 broken.setdefault(disk, nameless[maker])
-    return broken
+    return ruleset.held | broken
 
 
 def _by_disk(field: str) -> bool:

@@ -19,6 +19,8 @@ CLAIM = PREFIX + "claim"
 VOLUME = PREFIX + "volume"
 RULE = PREFIX + "rule"
 DELTAS = PREFIX + "deltas"
+#: The default that the deltas come from, such as `Namespace shop`; none for a volume's own.
+SOURCE = PREFIX + "source"
 KEEP = PREFIX + "keep"
 #: Of a copy: when the snapshot was begun that its data is of, such as `2026-06-14T18:00:00Z`.
 #: Whoever copies a snapshot sets it, since a copy's own time is that of the copying.
@@ -26,7 +28,7 @@ TAKEN = PREFIX + "taken"
 #: The cluster that an adopted snapshot was another's, before it became this one's.
 FROM = PREFIX + "from"
 #: Keys that no setting may give another meaning.
-OWN = frozenset((CLUSTER, NAMESPACE, CLAIM, VOLUME, RULE, DELTAS, FROM, TAKEN))
+OWN = frozenset((CLUSTER, NAMESPACE, CLAIM, VOLUME, RULE, DELTAS, SOURCE, FROM, TAKEN))
 #: What the console shows as a snapshot's name; only where labels are exact.
 NAME = "Name"
 #: Stands between the deltas of several rules in one label; no duration contains it.
@@ -151,6 +153,7 @@ class Labels:
             VOLUME: first.volume,
             RULE: first.name,
             DELTAS: deltas_text(rules),
+            SOURCE: source_text(first),
         }
         if self.encoding.exact:
             values[NAME] = name
@@ -174,6 +177,7 @@ class Labels:
             "volume": first.volume,
             "rules": names,
             "cluster": self.cluster,
+            "source": source_text(first),
         }
         exact = {key: value for key, value in exact.items() if value}
         while len(text := json.dumps(exact)) > MAX_DESCRIPTION:
@@ -230,6 +234,11 @@ def deltas_text(rules: Sequence[Rule]) -> str:
         if len(text) <= MAX_TEXT:
             return text
     raise AssertionError("one list is no longer than a label")
+
+
+def source_text(rule: Rule) -> str:
+    """Name the default that a rule comes from; nothing for a volume's own."""
+    return "" if rule.level == "own" else str(rule.source)
 
 
 def read_deltas(text: str) -> tuple[Deltas, ...]:

@@ -70,6 +70,7 @@ def plan(
         problems=(*problems, *missed, *of_pass(situation, selected)),
         unselected=len(missed),
         skipped=ruleset.skipped,
+        uncovered=ruleset.uncovered,
         rules=sum(len(situation.rules.get(disk, ())) for disk in selected),
     )
 
@@ -86,7 +87,8 @@ def _in_turn(
     turns: Counter[str] = Counter()
     ranked = []
     for pair in creates:
-        namespace = pair[0].source.namespace
+        # What a default says is asked for by no namespace but the disk's own.
+        namespace = pair[0].source.namespace or pair[1][0].namespace
         ranked.append((turns[namespace], pair))
         turns[namespace] += 1
     return [pair for _, pair in sorted(ranked, key=itemgetter(0))]

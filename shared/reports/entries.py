@@ -106,6 +106,19 @@ class Orphaned(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class NotCovered(msgspec.Struct, frozen=True, kw_only=True):
+    """A bound volume of this cloud without a rule.
+
+    Nothing says anything of it, or `by` says that it is not to be backed up. `disk` is empty where
+    the volume does not tell it.
+    """
+
+    claim: str
+    volume: str
+    disk: str
+    by: str = ""
+
+
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
     """A copy of a snapshot: of no disk's history, and never deleted by a pass.
 

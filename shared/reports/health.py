@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from shared.model import Disk, Problem, Rule, Snapshot
+from shared.model import Disk, Problem, Rule, Snapshot, Uncovered
 from shared.planning.actions import DiskPlan, Hold, Orphans, Plan
 from shared.planning.histories import by_disk
 from shared.planning.labels import Labels
@@ -14,9 +14,11 @@ from shared.planning.policy import CLOCK_SKEW
 from shared.retention.deltas import parse
 from shared.text import counted, words
 
-Health = Literal["never", "failing", "late", "problem", "ok", "held", "orphan"]
+Health = Literal["never", "failing", "late", "problem", "uncovered", "ok", "held", "orphan"]
 #: The worst first.
-ORDER: tuple[Health, ...] = ("never", "failing", "late", "problem", "ok", "held", "orphan")
+ORDER: tuple[Health, ...] = (
+    "never", "failing", "late", "problem", "uncovered", "ok", "held", "orphan"
+)  # fmt: skip
 
 
 class DiskHealth(NamedTuple):
@@ -56,6 +58,7 @@ def healths(
             wrong.get(account.disk), holds.get(account.disk, ()), labels)
         for account in plan.disks
     ] + [_orphan(orphans, histories.get(orphans.disk, ())) for orphans in plan.orphans]  # fmt: skip
+    found += [_uncovered(one) for one in plan.uncovered if not one.by]
     return sorted(found, key=lambda h: (ORDER.index(h.health), h.names.claim or "~", h.disk))
 
 
@@ -111,6 +114,21 @@ def _judge(
     if holds:
         return "held", f"{counted(len(holds), 'deletion')} held as unsettled"
     return "ok", ""
+
+
+def _uncovered(one: Uncovered) -> DiskHealth:
+    return DiskHealth(
+        disk=one.disk.id if one.disk else "",
+        names=Names(claim=f"{one.namespace}/{one.claim}", volume=one.volume),
+        health="uncovered",
+        why="nothing says how it is to be backed up",
+        newest=None,
+        oldest=None,
+        next_due=None,
+        snapshots=0,
+        size=0,
+        late=False,
+    )
 
 
 def _orphan(orphans: Orphans, history: Sequence[Snapshot]) -> DiskHealth:

@@ -68,6 +68,7 @@ def _counts(report: Report) -> dict[str, int]:
         "Notes": summary.notes,
         "RulesLost": summary.rules_lost,
         "Orphans": summary.orphans,
+        "DisksUncovered": summary.uncovered,
         "MirrorInUse": int(report.mirror_in_use),
         "TwoKeyDisagreements": summary.two_key_disagreements,
     }

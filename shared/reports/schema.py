@@ -18,6 +18,7 @@ from shared.reports.entries import (
     FailedAttempt,
     Failure,
     Held,
+    NotCovered,
     Orphaned,
     ScopeReport,
     Waiting,
@@ -30,7 +31,7 @@ MAX_BYTES = 5_000_000
 #: The lists that are cut.
 LISTS = (
     "creations", "deletions", "failures", "failed_attempts", "deferred", "holds", "waiting",
-    "orphans", "problems", "notes", "copies", "awaited", "explanations",
+    "orphans", "problems", "notes", "uncovered", "copies", "awaited", "explanations",
 )  # fmt: skip
 
 Outcome = Literal["completed", "partial", "skipped"]
@@ -48,6 +49,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     rule lately and have none now, where that is half of them or more. `overdue` disks should have
     been snapshotted by an earlier pass and were not by this one; `worst_overdue` is the greatest
     age over interval, minus one, and `worst_disk` the disk that has it, or has no snapshot at all.
+    Of the bound volumes of the whole cluster, `uncovered` have nothing that says anything of them,
+    and of `opted_out` somebody says `none`.
     """
 
     rules: int = 0
@@ -70,6 +73,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     notes: int = 0
     rules_lost: int = 0
     orphans: int = 0
+    uncovered: int = 0
+    opted_out: int = 0
     overdue: int = 0
     worst_overdue: float = 0.0
     worst_disk: str = ""
@@ -112,6 +117,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_id": "pass
     orphans: tuple[Orphaned, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    uncovered: tuple[NotCovered, ...] = ()
     copies: tuple[Copied, ...] = ()
     awaited: tuple[Awaited, ...] = ()
     explanations: tuple[Explanation, ...] = ()

@@ -81,6 +81,7 @@ class _Metadata(msgspec.Struct):
 
 class _Manifest(msgspec.Struct):
     metadata: _Metadata
+    kind: str = "SnapshotRule"
     status: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -91,7 +92,7 @@ def read_status(manifest: msgspec.Raw | bytes) -> FoundStatus | None:
     except _UNREADABLE:
         return None
     metadata, generation = found.metadata, found.metadata.generation
-    source = Source("SnapshotRule", metadata.namespace, metadata.name)
+    source = Source(found.kind, metadata.namespace, metadata.name)
     try:
         status = msgspec.json.decode(found.status, type=Status | None) or Status()
     except _UNREADABLE:

@@ -4,7 +4,7 @@ A claim's own word proves nothing: only the volume's claimRef, which the cluster
 writes, says whose it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -46,6 +46,25 @@ class Bindings:
             raise Powerless(field, name, "names a volume that is bound to an earlier claim of "
                             "the same name, or not bound yet")  # fmt: skip
         return volume
+
+    def claim_of_volume(self, volume: PersistentVolume) -> PersistentVolumeClaim | None:
+        """Find the claim that is bound to a volume; None where there is none that can be read."""
+        ref = volume.spec.claim_ref
+        claim = self.claims.get((ref.namespace, ref.name)) if ref else None
+        if claim is None or ref is None or not ref.uid or ref.uid != claim.metadata.uid:
+            return None
+        return claim if claim.spec.volume_name == volume.metadata.name else None
+
+    def claims_in(self, namespace: str) -> Sequence[PersistentVolumeClaim]:
+        """List the claims of a namespace."""
+        return self._by_namespace.get(namespace, ())
+
+    @cached_property
+    def _by_namespace(self) -> Mapping[str, Sequence[PersistentVolumeClaim]]:
+        found: dict[str, list[PersistentVolumeClaim]] = {}
+        for claim in self._objects.claims:
+            found.setdefault(claim.metadata.namespace, []).append(claim)
+        return found
 
     def disk_of(self, volume: PersistentVolume) -> Disk:
         """Tell the disk behind a volume."""

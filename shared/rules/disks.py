@@ -17,6 +17,17 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
     if not found:
         return ruleset
     rules, problems = [], []
+    held = {
+        place: problem
+        for disk, problem in ruleset.held.items()
+        if isinstance(place := found.get(disk, disk), Disk)
+    }
+    uncovered = tuple(
+        msgspec.structs.replace(item, disk=place if isinstance(place, Disk) else None)
+        if item.disk and (place := found.get(item.disk, item.disk)) is not item.disk
+        else item
+        for item in ruleset.uncovered
+    )
     for rule in ruleset.rules:
         place = found.get(rule.disk, rule.disk)
         if isinstance(place, Disk):
@@ -37,7 +48,9 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
         problems.append(
             msgspec.structs.replace(problem, disk=known if isinstance(known, Disk) else None)
         )
-    return msgspec.structs.replace(ruleset, rules=tuple(rules), problems=tuple(problems))
+    return msgspec.structs.replace(
+        ruleset, rules=tuple(rules), problems=tuple(problems), held=held, uncovered=uncovered
+    )
 
 
 def _message(unknown: UnknownDisk, rule: Rule) -> str:
@@ -48,7 +61,8 @@ def _message(unknown: UnknownDisk, rule: Rule) -> str:
 
 def disks_of(ruleset: RuleSet) -> set[Disk]:
     """List the disks that rules and their problems are about."""
-    return {rule.disk for rule in ruleset.rules} | {p.disk for p in ruleset.problems if p.disk}
+    named = {rule.disk for rule in ruleset.rules} | {p.disk for p in ruleset.problems if p.disk}
+    return named | ruleset.held.keys()
 
 
 def scopes_of(ruleset: RuleSet, extra: Iterable[str] = ()) -> Sequence[str]:

@@ -1,13 +1,13 @@
 """Names of objects and of the rules that are read from them. Pure."""
 
-from shared.kinds import PersistentVolume, PersistentVolumeClaim, SnapshotRule
+from shared.kinds import Object
 from shared.model import Source
 
 #: The kinds that rules are read from, with upstream's short names.
 SHORT = {"PersistentVolume": "pv", "PersistentVolumeClaim": "pvc", "SnapshotRule": "rule"}
 
 
-def source_of(item: PersistentVolume | PersistentVolumeClaim | SnapshotRule) -> Source:
+def source_of(item: Object) -> Source:
     """Name an object."""
     kind = type(item).__name__
     return Source(kind, item.metadata.namespace, item.metadata.name)

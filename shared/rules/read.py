@@ -4,144 +4,250 @@ Every object is untrusted input: a claim or rule reaches only the disks that the
 says belong to its namespace, and what has no such power causes no hold either.
 """
 
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
-from shared.errors import DeltasError
-from shared.kinds import Object, PersistentVolume, PersistentVolumeClaim, SnapshotRule
-from shared.model import Problem, Rule, RuleSet, Source
+from shared.kinds import PersistentVolume, PersistentVolumeClaim, SnapshotRule
+from shared.model import Disk, Level, Problem, Rule, RuleSet, Source, Uncovered
 from shared.objects import Objects
 from shared.ports import Volumes
-from shared.retention.deltas import Deltas, parse
 from shared.rules.bindings import Bindings
+from shared.rules.defaults import Defaults
+from shared.rules.levels import Decided, Step, decide
 from shared.rules.names import SHORT, rule_name, source_of
-from shared.rules.targets import Target, target_of
+from shared.rules.options import Options
+from shared.rules.said import Said, Written, said
+from shared.rules.selectors import rule_keys
+from shared.rules.targets import Target, targets_of
 from shared.rules.wrong import Skip, Warned, Wrong
-from shared.text import shorten
 
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that decide how objects are read; see `settings.Settings`."""
-
-    deltas_annotation_key: str = "backup.kubernetes.io/deltas"
-    use_claim_name: bool = False
-    disk_rule_namespaces: tuple[str, ...] = ()
-
-
-class _Written(NamedTuple):
-    """What an object has in place of deltas, and at which field: any value."""
-
-    field: str
-    value: Any
+#: What says something of a volume by itself, or of its own claim.
+Own = PersistentVolume | PersistentVolumeClaim | SnapshotRule
 
 
 def read_rules(objects: Objects, volumes: Volumes, options: Options) -> RuleSet:
-    """Read all rules: from annotated volumes and claims, and from SnapshotRules."""
-    bindings = Bindings(objects, volumes)
-    rules: list[Rule] = []
-    problems = [_traced(problem, bindings, options) for problem in objects.problems]
-    skipped = 0
-    for item in objects.all():
-        if not _asks(item, options):
-            continue
+    """Read all rules: each volume's own, and what defaults say of the others."""
+    return _Reading(objects, volumes, options).read()
+
+
+class _Reading:
+    """One reading of all objects."""
+
+    def __init__(self, objects: Objects, volumes: Volumes, options: Options) -> None:
+        self._objects, self._options = objects, options
+        self._bindings = Bindings(objects, volumes)
+        self._defaults = Defaults(objects, options)
+        self._keys = rule_keys(objects)
+        self._rules: list[Rule] = []
+        self._problems: list[Problem] = []
+        self._malformed: dict[Source, Problem] = {}
+        self._held: dict[Disk, Problem] = {}
+        self._uncovered: list[Uncovered] = []
+        self._skipped = 0
+        self._named: set[str] = set()
+        #: What a volume's own objects say, by its name.
+        self._own: dict[str, list[Step]] = defaultdict(list)
+
+    def read(self) -> RuleSet:
+        """Read them all."""
+        self._problems += [self._traced(problem) for problem in self._objects.problems]
+        self._malformed = {problem.source: problem for problem in self._problems}
+        items: Iterable[Own]
+        for items in (self._objects.volumes, self._objects.claims, self._objects.rules):
+            for item in items:
+                self._read_own(item)
+        for volume in self._objects.volumes:
+            self._search(volume)
+        self._problems += self._defaults.problems
+        self._problems += self._defaults.notes(self._named)
+        self._rules.sort(key=lambda r: (r.disk, r.name, r.source, r.deltas))
+        self._problems.sort(key=lambda p: (p.source, p.field, p.message))
+        covered = {rule.disk for rule in self._rules} | {p.disk for p in self._problems if p.disk}
+        return RuleSet(
+            rules=tuple(self._rules),
+            problems=tuple(self._problems),
+            skipped=self._skipped,
+            read_from=self._objects.read_from,
+            held=self._held,
+            uncovered=tuple(u for u in self._uncovered if u.disk not in covered),
+        )
+
+    # What a volume's own objects say
+
+    def _read_own(self, item: Own) -> None:
+        """Read what one object says of the volumes that it has power over."""
+        deltas, policy = self._written(item)
+        if deltas is None and policy is None:
+            return
         source = source_of(item)
         try:
-            rule, warning = _read(source, item, bindings, options)
+            targets = self._targets(source, item)
         except Skip:
-            skipped += 1
+            self._skipped += 1
         except Wrong as wrong:
-            problems.append(wrong.problem(source, options.use_claim_name))
+            self._add(wrong, source)
         else:
-            rules.append(rule)
-            problems += [warning.problem(source, options.use_claim_name)] if warning else []
-    rules.sort(key=lambda r: (r.disk, r.name, r.source))
-    problems.sort(key=lambda p: (p.source, p.field, p.message))
-    return RuleSet(tuple(rules), tuple(problems), skipped, objects.read_from)
+            if policy is not None and isinstance(policy.value, str):
+                self._named.add(policy.value.strip())
+            spoken = said(deltas, policy, self._defaults.policies)
+            for target in targets:
+                if isinstance(target, Wrong):
+                    self._add(target, source)
+                else:
+                    self._take(source, target, spoken)
 
+    def _written(self, item: Own) -> tuple[Written | None, Written | None]:
+        """Give what an object has as deltas, and as a policy's name; a rule always asks."""
+        if not isinstance(item, SnapshotRule):
+            return self._options.written(item.metadata)
+        spec = item.spec if isinstance(item.spec, Mapping) else {}
+        policy = Written("spec.policy", spec["policy"]) if spec.get("policy") is not None else None
+        if policy is not None and spec.get("deltas") is None:
+            return None, policy
+        return Written("spec.deltas", spec.get("deltas")), policy
 
-def _asks(item: Object, options: Options) -> bool:
-    """Tell whether an object asks for snapshots at all."""
-    return isinstance(item, SnapshotRule) or _annotation(item, options) is not None
+    def _targets(self, source: Source, item: Own) -> list[Target | Wrong]:
+        if isinstance(item, SnapshotRule):
+            return targets_of(source, item, self._bindings, self._options.disk_rule_namespaces,
+                              self._keys)  # fmt: skip
+        if isinstance(item, PersistentVolumeClaim):
+            item = self._bindings.volume_of(item, "spec.volumeName")
+        return [Target(self._bindings.disk_of(item), item)]
 
+    def _take(self, source: Source, target: Target, spoken: Said) -> None:
+        """Take over what an object with power over a disk says of it."""
+        problem = spoken.held
+        if spoken.held:
+            self._held.setdefault(target.disk, spoken.held)
+        if spoken.wrong:
+            problem = self._add(spoken.wrong.of(target.disk), source)
+        for note in spoken.notes:
+            self._add(note.of(target.disk), source)
+        self._rules += [self._rule(source, target, deltas) for deltas in spoken.deltas]
+        ends = _ends(source, target)
+        if spoken.none and not ends:
+            where = "of another namespace" if target.volume else "of a disk without a volume"
+            self._add(Warned("spec.deltas", "none", f"has no power, since it is {where}: remove "
+                             "the rule, and its snapshots stay"), source)  # fmt: skip
+        if target.volume:
+            step = Step("own", source, spoken, problem, ends)
+            self._own[target.volume.metadata.name].append(step)
 
-def _annotation(item: PersistentVolume | PersistentVolumeClaim, options: Options) -> str | None:
-    return (item.metadata.annotations or {}).get(options.deltas_annotation_key)
+    # What defaults say
 
+    def _search(self, volume: PersistentVolume) -> None:
+        """Find what is said of a volume, level by level."""
+        own = self._own.get(volume.metadata.name, [])
+        if any(s.ends and s.said.deltas for s in own) and not any(s.problem for s in own):
+            self._set_aside(own)
+            return
+        ref, claim = volume.spec.claim_ref, self._bindings.claim_of_volume(volume)
+        broken = self._unreadable_claim(volume)
+        namespace = ref.namespace if ref and (claim or broken) else ""
+        levels = self._defaults.levels(volume, namespace, claim)
+        decided = decide(chain([[*own, *broken]], levels))
+        self._set_aside(own)
+        self._default(volume, namespace, decided)
 
-def _read(
-    source: Source, item: Object, bindings: Bindings, options: Options
-) -> tuple[Rule, Warned | None]:
-    """Make a rule of an object, with what is worth a word about it."""
-    target = _target(source, item, bindings, options)
-    # From here on the source has power over the disk.
-    written = _written(item, options)
-    deltas = _deltas(written, target)
-    unordered = "is not in ascending order; it is read as if it were"
-    warning = None if deltas.in_order else Warned(*written, unordered, target.disk)
-    return _rule(source, target, deltas, options), warning
+    def _default(self, volume: PersistentVolume, namespace: str, decided: Decided) -> None:
+        """Make rules of what defaults say of a volume, or tell that nothing does."""
+        steps = [step for step in decided.steps if step.level != "own"]
+        own = len(steps) < len(decided.steps)
+        if own and not steps and not decided.held:
+            return
+        try:
+            disk = self._bindings.disk_of(volume)
+        except Skip:
+            return
+        except Wrong as wrong:
+            if steps:
+                self._add(wrong, self._owner(volume, namespace))
+            return
+        if decided.held and not decided.held.disk:
+            self._held.setdefault(disk, decided.held)
+        target = Target(disk, volume)
+        for step in steps:
+            self._rules += [
+                self._rule(step.source, target, deltas, step.level) for deltas in step.said.deltas
+            ]
+        if namespace and not steps and not own and not decided.held:
+            ref = volume.spec.claim_ref
+            self._uncovered.append(Uncovered(
+                disk=disk, namespace=namespace, claim=ref.name if ref else "",
+                volume=volume.metadata.name, by=decided.by,
+            ))  # fmt: skip
 
+    def _unreadable_claim(self, volume: PersistentVolume) -> list[Step]:
+        """Give the problem of a volume's claim that cannot be read: it may have said something."""
+        ref = volume.spec.claim_ref
+        source = Source("PersistentVolumeClaim", ref.namespace, ref.name) if ref else None
+        problem = self._malformed.get(source) if source else None
+        return [Step("own", problem.source, Said(), problem)] if problem else []
 
-def _target(source: Source, item: Object, bindings: Bindings, options: Options) -> Target:
-    if isinstance(item, SnapshotRule):
-        return target_of(source, item, bindings, options.disk_rule_namespaces)
-    if isinstance(item, PersistentVolumeClaim):
-        item = bindings.volume_of(item, "spec.volumeName")
-    return Target(bindings.disk_of(item), item)
+    def _set_aside(self, own: Iterable[Step]) -> None:
+        """Tell who says `none` of a volume of which another object has deltas."""
+        asking = next((step.source for step in own if step.said.deltas), None)
+        for step in own:
+            if asking and step.ends and step.said.none:
+                note = Warned("deltas", "none", f"has no effect: {asking} asks for snapshots of "
+                              "the same disk")  # fmt: skip
+                self._add(note, step.source)
 
+    # What comes of it
 
-def _written(item: Object, options: Options) -> _Written:
-    if isinstance(item, SnapshotRule):
-        return _Written("spec.deltas", item.spec.get("deltas"))
-    field = f"metadata.annotations[{options.deltas_annotation_key}]"
-    return _Written(field, _annotation(item, options))
+    def _rule(self, source: Source, target: Target, deltas: str, level: Level = "own") -> Rule:
+        volume = target.volume
+        ref = volume.spec.claim_ref if volume else None
+        claim = ref.name if ref else ""
+        named = source
+        if volume and level != "own":
+            named = self._owner(volume, ref.namespace if ref else "")
+        return Rule(
+            name=rule_name(named, claim if self._options.use_claim_name else ""),
+            disk=target.disk,
+            deltas=deltas,
+            source=source,
+            namespace=ref.namespace if ref else source.namespace,
+            claim=claim,
+            volume=volume.metadata.name if volume else "",
+            level=level,
+        )
 
+    def _owner(self, volume: PersistentVolume, namespace: str) -> Source:
+        """Name what a volume is to people: its claim, or itself."""
+        ref = volume.spec.claim_ref
+        if ref and namespace:
+            return Source("PersistentVolumeClaim", namespace, ref.name)
+        return source_of(volume)
 
-def _deltas(written: _Written, target: Target) -> Deltas:
-    field, text = written
-    try:
-        if not isinstance(text, str) or not text.strip():
-            raise DeltasError(_no_text(text))
-        return parse(text)
-    except DeltasError as error:
-        raise Wrong(field, text, str(error), target.disk) from None
-
-
-def _no_text(value: object) -> str:
-    """Say what stands in place of deltas, and what they might have been."""
-    if value is None or isinstance(value, str):
-        return "has no deltas; write for example 'PT1H P1D P30D', or remove the rule"
-    kind = {list: "a list", dict: "an object", bool: "a truth value"}.get(type(value), "a number")
-    example = "PT1H P1D P30D"
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        with suppress(DeltasError):
-            example = parse(" ".join(value)).text
-    return f"is {kind}; write one text, durations separated by blanks: '{shorten(example, 80)}'"
-
-
-def _rule(source: Source, target: Target, deltas: Deltas, options: Options) -> Rule:
-    volume = target.volume
-    ref = volume.spec.claim_ref if volume else None
-    claim = ref.name if ref else ""
-    return Rule(
-        name=rule_name(source, claim if options.use_claim_name else ""),
-        disk=target.disk,
-        deltas=deltas.text,
-        source=source,
-        namespace=ref.namespace if ref else source.namespace,
-        claim=claim,
-        volume=volume.metadata.name if volume else "",
-    )
-
-
-def _traced(problem: Problem, bindings: Bindings, options: Options) -> Problem:
-    """Add what is known of the rule, and of a claim's disk, to an object that is malformed."""
-    source = problem.source
-    if source.kind not in SHORT:
+    def _add(self, wrong: Wrong, source: Source) -> Problem:
+        self._problems.append(problem := wrong.problem(source, self._options.use_claim_name))
         return problem
-    disk = bindings.disk_of_claim(source) if source.kind == "PersistentVolumeClaim" else None
-    claim = ""
-    if source.kind == "PersistentVolume" and options.use_claim_name:
-        claim = bindings.claim_of(source.name)
-    return msgspec.structs.replace(problem, rule=rule_name(source, claim), disk=disk)
+
+    def _traced(self, problem: Problem) -> Problem:
+        """Add what is known of the rule, and of a claim's disk, to an object that is malformed."""
+        source = problem.source
+        if source.kind not in SHORT:
+            return problem
+        bindings, disk, claim = self._bindings, None, ""
+        if source.kind == "PersistentVolumeClaim":
+            disk = bindings.disk_of_claim(source)
+        if source.kind == "PersistentVolume" and self._options.use_claim_name:
+            claim = bindings.claim_of(source.name)
+        return msgspec.structs.replace(problem, rule=rule_name(source, claim), disk=disk)
+
+
+def _ends(source: Source, target: Target) -> bool:
+    """Tell whether an object may end the search for a volume: its own, its claim, its namespace's.
+
+    What others write by `spec.disk` counts beside whatever decides, and cannot weaken it.
+    """
+    if target.volume is None:
+        return False
+    ref = target.volume.spec.claim_ref
+    if source.kind == "PersistentVolume":
+        return True
+    return ref is not None and ref.namespace == source.namespace

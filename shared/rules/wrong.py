@@ -1,6 +1,6 @@
 """What can be wrong with an object: raised while it is read, and turned into a problem. Pure."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from shared.model import Disk, Problem, Source
 from shared.rules.names import rule_name
@@ -24,6 +24,10 @@ class Wrong(Exception):
     ) -> None:
         super().__init__(message)
         self.field, self.value, self.disk, self.claim = field, value, disk, claim
+
+    def of(self, disk: Disk) -> Self:
+        """Say it of a disk that the object has power over."""
+        return type(self)(self.field, self.value, str(self), disk, self.claim)
 
     def problem(self, source: Source, use_claim_name: bool) -> Problem:
         """Say it of an object, to its owner."""

@@ -8,17 +8,18 @@ import gzip
 import hashlib
 import logging
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
 from shared.errors import BucketError, ClusterError, Conflict
-from shared.kinds import GROUP, Object, PersistentVolume, known_spec
+from shared.kinds import DEFAULTS, GROUP, OURS, Object, PersistentVolume, kinds_of, known_spec
 from shared.model import Source
 from shared.objects import Objects, decode_list
 from shared.ports import Bucket, Check
+from shared.rules.selectors import asked_labels
 from shared.text import shorten, words
 
 log = logging.getLogger(__name__)
@@ -44,13 +45,22 @@ class Mirror:
         bucket: holds it.
         name: of the object; compressed where it ends in `.gz`.
         url: names it for people.
-        annotation: the key of the annotation that holds deltas.
+        annotations: the keys of annotations that are kept.
+        defaults: the levels beside each volume's own objects that are wanted.
     """
 
     live = False
 
-    def __init__(self, bucket: Bucket, name: str, url: str, annotation: str) -> None:
-        self._bucket, self._name, self._annotation = bucket, name, annotation
+    def __init__(
+        self,
+        bucket: Bucket,
+        name: str,
+        url: str,
+        annotations: Collection[str],
+        defaults: Collection[str] = tuple(DEFAULTS),
+    ) -> None:
+        self._bucket, self._name, self._annotations = bucket, name, annotations
+        self._wanted = kinds_of(defaults)
         self.url = shorten(url)
 
     def read(self) -> Objects:
@@ -103,6 +113,12 @@ class Mirror:
                 f"{self.url} is a List of other things than volumes, claims and SnapshotRules; "
                 "MIRROR_URL should name the mirror"
             )
+        # No cluster is without namespaces: whoever wrote the mirror did not list them.
+        if objects.claims and not objects.namespaces:
+            objects.refused |= dict.fromkeys(self._wanted, (
+                "the mirror has no Namespaces, StorageClasses and SnapshotPolicies: write it by "
+                "the CronJob of this version, or set DEFAULT_SOURCES=none"
+            ))  # fmt: skip
         return objects
 
     def renew(self, data: bytes, copy: Copy | None, touch: timedelta) -> None:
@@ -123,7 +139,8 @@ class Mirror:
 
     def encode(self, objects: Objects) -> bytes:
         """Write objects as a List, with just the fields that are read of them."""
-        items = [self._item(item) for item in objects.all()]
+        labels = asked_labels(objects)
+        items = [self._item(item, labels) for item in objects.all()]
         # What could not be read stays a problem of the same object, and so keeps its holds.
         items += [
             _entry(problem.source, {"name": problem.source.name}, None)
@@ -133,14 +150,14 @@ class Mirror:
                                   i["metadata"]["name"]))  # fmt: skip
         return msgspec.json.encode({"apiVersion": "v1", "kind": "List", "items": items})
 
-    def _item(self, item: Object) -> dict[str, Any]:
-        places = isinstance(item, PersistentVolume)
-        metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation,), places))
-        spec = _plain(item.spec)
-        if type(item).__name__ == "SnapshotRule" and isinstance(spec, dict):
-            spec = known_spec(spec)
-        source = Source(type(item).__name__, item.metadata.namespace, item.metadata.name)
-        return _entry(source, metadata, spec)
+    def _item(self, item: Object, labels: Collection[str]) -> dict[str, Any]:
+        places, kind = isinstance(item, PersistentVolume), type(item).__name__
+        kept = item.metadata.trimmed(self._annotations, places, labels)
+        spec = _plain(getattr(item, "spec", None))
+        if kind in OURS and isinstance(spec, dict):
+            spec = known_spec(kind, spec)
+        source = Source(kind, item.metadata.namespace, item.metadata.name)
+        return _entry(source, msgspec.to_builtins(kept), spec)
 
     def _unpack(self, data: bytes) -> bytes:
         if not data.startswith(b"\x1f\x8b"):
@@ -156,9 +173,9 @@ class Mirror:
         return unpacked
 
 
-def digest(sources: Iterable[Source]) -> str:
-    """Name a set of objects."""
-    return hashlib.sha256("\n".join(sorted(map(repr, sources))).encode()).hexdigest()[:32]
+def digest(rules: Iterable[tuple[Source, str]]) -> str:
+    """Name a set of rules, each an object and a disk."""
+    return hashlib.sha256("\n".join(sorted(map(repr, rules))).encode()).hexdigest()[:32]
 
 
 def _plain(spec: Any) -> Any:
@@ -175,11 +192,11 @@ def _plain(spec: Any) -> Any:
 
 
 def _entry(source: Source, metadata: dict[str, Any], spec: Any) -> dict[str, Any]:
-    rules = source.kind == "SnapshotRule"
+    version = "storage.k8s.io/v1" if source.kind == "StorageClass" else "v1"
     namespace = {"namespace": source.namespace} if source.namespace else {}
-    return {
-        "apiVersion": f"{GROUP}/v1" if rules else "v1",
+    entry = {
+        "apiVersion": f"{GROUP}/v1" if source.kind in OURS else version,
         "kind": source.kind,
         "metadata": metadata | namespace,
-        "spec": spec,
     }
+    return entry if source.kind in ("Namespace", "StorageClass") else entry | {"spec": spec}

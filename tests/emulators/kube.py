@@ -1,9 +1,9 @@
 """A small Kubernetes API over real HTTP, which the real `kubernetes` client speaks to.
 
-It knows users by their tokens and applies RBAC as manifests/rbac.yaml has it; lists
-PersistentVolumes, PersistentVolumeClaims and SnapshotRules as an API server prints them, in pages
-of one moment; takes the status of SnapshotRules, and Events, tried or for good; answers access
-reviews; and goes wrong on demand. tests/test_apiserver.py compares it with a real API server.
+It knows users by their tokens and applies RBAC as manifests/rbac.yaml has it; lists volumes,
+claims, namespaces, classes, SnapshotRules and SnapshotPolicies as an API server prints them, in
+pages of one moment; takes their status, and Events, tried or for good; answers access reviews; and
+goes wrong on demand. tests/test_apiserver.py compares it with a real API server.
 """
 
 import base64
@@ -50,8 +50,15 @@ COLLECTION = r"(/api/v1|/apis/[^/]+/v1)(?:/namespaces/([^/]+))?/([a-z]+)"
 KINDS = {
     ("/api/v1", "persistentvolumes"): "PersistentVolume",
     ("/api/v1", "persistentvolumeclaims"): "PersistentVolumeClaim",
+    ("/api/v1", "namespaces"): "Namespace",
+    ("/apis/storage.k8s.io/v1", "storageclasses"): "StorageClass",
     (f"/apis/{GROUP}/v1", "snapshotrules"): "SnapshotRule",
+    (f"/apis/{GROUP}/v1", "snapshotpolicies"): "SnapshotPolicy",
 }
+OURS = ("SnapshotRule", "SnapshotPolicy")
+CLUSTER_WIDE = ("PersistentVolume", "Namespace", "StorageClass", "SnapshotPolicy")
+SHORT = {"persistentvolumes": "pv", "persistentvolumeclaims": "pvc", "snapshotrules": "sr",
+         "snapshotpolicies": "sp", "namespaces": "ns", "storageclasses": "sc"}  # fmt: skip
 NAMESPACES = ("default", "kube-system")
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}
 REASONS |= {409: "AlreadyExists", 415: "UnsupportedMediaType", 422: "Invalid"}
@@ -157,7 +164,7 @@ class Kube:
         users: further tokens, and whom each stands for.
         anonymous: whether who has no credentials is `system:anonymous`, as by default, or refused.
         roles: of manifests/rbac.yaml, unless others are applied: `kube.roles.manifest(name)`.
-        crd: whether SnapshotRules exist in this cluster.
+        crd: whether SnapshotRules and SnapshotPolicies exist in this cluster.
         denied: what nobody may do, whatever roles grant, such as `{"list persistentvolumes",
             "create events"}`; a status is
             `patch snapshotrules.k8s-snapshots.elsdoerfer.com/status`.
@@ -253,12 +260,12 @@ class Kube:
         """Store an object, or replace it; returns it with what the API server fills in."""
         item = json.loads(json.dumps(item, default=lambda time: time.isoformat()))
         metadata = item["metadata"]
-        if item["kind"] != "PersistentVolume":
+        if item["kind"] not in CLUSTER_WIDE:
             metadata.setdefault("namespace", "default")
         with self._lock:
             self.resource_version += 1
             metadata.setdefault("uid", str(uuid.uuid4()))
-            if item["kind"] == "SnapshotRule":
+            if item["kind"] in OURS:
                 metadata.setdefault("generation", 1)
             metadata.setdefault("creationTimestamp", f"{datetime.now(UTC):%FT%TZ}")
             metadata.setdefault("resourceVersion", str(self.resource_version))
@@ -364,7 +371,7 @@ def missing() -> Answer:
 
 def about(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     """Answer what the API says of itself."""
-    names = ["authorization.k8s.io"] + [GROUP] * kube.crd
+    names = ["authorization.k8s.io", "storage.k8s.io"] + [GROUP] * kube.crd
     versions = {name: {"groupVersion": f"{name}/v1", "version": "v1"} for name in names}
     groups = [{"name": n, "versions": [v], "preferredVersion": v} for n, v in versions.items()]
     version = dict.fromkeys(("gitCommit", "gitTreeState", "buildDate", "goVersion"), "")
@@ -379,19 +386,18 @@ def about(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
 
 def resources(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     """Answer which kinds a group has, with the short names that people use."""
-    root, short = request.path, {"persistentvolumes": "pv", "persistentvolumeclaims": "pvc",
-                                 "snapshotrules": "sr"}  # fmt: skip
+    root = request.path
     known = {plural: kind for (group, plural), kind in KINDS.items() if group == root}
-    if root.startswith("/apis/") and root != "/apis/authorization.k8s.io/v1" and not kube.crd:
+    if root == f"/apis/{GROUP}/v1" and not kube.crd:
         return missing()
     found: list[Object] = [
         {
             "name": plural,
             "singularName": kind.lower(),
             "kind": kind,
-            "namespaced": kind != "PersistentVolume",
+            "namespaced": kind not in CLUSTER_WIDE,
             "verbs": ["get", "list"],
-            "shortNames": [short[plural]],
+            "shortNames": [SHORT[plural]],
         }
         for plural, kind in known.items()
     ]
@@ -414,7 +420,7 @@ def list_objects(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     """Answer a page of the objects of one kind, in one namespace or all, as they were at first."""
     root, namespace, plural = match.groups()
     kind = KINDS.get((root, plural))
-    if kind is None or (kind == "SnapshotRule" and not kube.crd):
+    if kind is None or (kind in OURS and not kube.crd):
         return missing()
     try:
         version, start = _decode(request.query.get("continue", ""))
@@ -425,7 +431,8 @@ def list_objects(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
         return failure(410, request)
     if not version:
         found = (k for k in kube.stored if k[0] == kind and namespace in (None, k[1]))
-        kube._lists[key] = [copy.deepcopy(kube.stored[k]) for k in sorted(found)]
+        items = [copy.deepcopy(kube.stored[k]) for k in sorted(found)]
+        kube._lists[key] = items + _unsaid_namespaces(kube) if kind == "Namespace" else items
     items = kube._lists[key][start:]
     limits = int(request.query.get("limit", 0)), kube.page_limit or 0
     limit = min(filter(None, limits), default=len(items))
@@ -437,16 +444,25 @@ def list_objects(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     return Answer(200, _page(kind, metadata, items[:limit]))
 
 
+def _unsaid_namespaces(kube: Kube) -> list[Object]:
+    """Make the namespaces that objects are in and nobody wrote: none is without one."""
+    known = {name for kind, _, name in kube.stored if kind == "Namespace"}
+    inside = {namespace for _, namespace, _ in kube.stored if namespace} | {*NAMESPACES}
+    made = ({"name": n, "labels": {"kubernetes.io/metadata.name": n}} for n in inside - known)
+    return [{"kind": "Namespace", "metadata": metadata} for metadata in made]
+
+
 def _page(kind: str, metadata: Object, items: list[Object]) -> Object:
     """Print a list, its keys in the order in which an API server writes them."""
-    if kind == "SnapshotRule":
+    if kind in OURS:
         # Custom resources print an empty `continue` on the last page, and each item's kind.
         metadata = {"continue": ""} | metadata
         version = f"{GROUP}/v1"
         return {"apiVersion": version, "items": items, "kind": f"{kind}List", "metadata": metadata}
     bare = ("kind", "apiVersion")
     items = [{k: v for k, v in i.items() if k not in bare} for i in items]
-    return {"kind": f"{kind}List", "apiVersion": "v1", "metadata": metadata, "items": items}
+    version = "storage.k8s.io/v1" if kind == "StorageClass" else "v1"
+    return {"kind": f"{kind}List", "apiVersion": version, "metadata": metadata, "items": items}
 
 
 def _encode(version: int, start: int) -> str:
@@ -499,7 +515,7 @@ def _invalid(rule: Object) -> str:
 
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
-    definition = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
+    definition = next(yaml.safe_load_all((MANIFESTS / "crd.yaml").read_text()))
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return jsonschema.Draft202012Validator(schema)
 
@@ -534,7 +550,7 @@ def create_event(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
 
 ROUTES: list[tuple[str, str, Callable[[Kube, Request, re.Match[str]], Answer]]] = [
     ("GET", "/version|/api|/apis", about),
-    ("GET", f"/api/v1|/apis/(?:{GROUP}|authorization.k8s.io)/v1", resources),
+    ("GET", f"/api/v1|/apis/(?:{GROUP}|authorization.k8s.io|storage.k8s.io)/v1", resources),
     ("GET", COLLECTION, list_objects),
     ("PATCH", STATUS, patch_status),
     ("POST", EVENTS, create_event),

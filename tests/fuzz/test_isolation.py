@@ -14,7 +14,8 @@ from shared.planning.actions import Plan
 from shared.planning.labels import AWS, CLAIM, DELTAS, GOOGLE, NAMESPACE, RULE, VOLUME, Labels
 from shared.planning.plan import plan
 from shared.planning.policy import Policy
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 from tests.clock import NOON
 from tests.fuzz.budget import bounded, fuzz
 from tests.fuzz.inputs import Json, encoded, listed, mutations

@@ -17,7 +17,8 @@ from functions.aws.volumes import EBSVolumes
 from shared.access.kubeconfig import parse
 from shared.errors import ClusterError
 from shared.objects import decode_list
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 from shared.sources.file import RulesFile
 from tests.fuzz.budget import assert_line, assert_secret, bounded, fuzz
 from tests.fuzz.inputs import ANY_TEXT, TEXTS, VALUES, bulky, mutations, torn

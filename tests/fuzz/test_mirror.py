@@ -12,7 +12,8 @@ from functions.aws.volumes import EBSVolumes
 from shared.errors import ClusterError
 from shared.objects import Objects, decode_list
 from shared.passes.trust import RulesReader, TrustedRules
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 from shared.sources import mirror as mirrors
 from shared.sources.mirror import Mirror
 from tests.fuzz.budget import assert_line, bounded, fuzz
@@ -103,7 +104,7 @@ def test_a_refusal_is_one_line_whatever_the_mirror_is_called(url: str) -> None:
         if data is not None:
             bucket.put(MIRROR, data, None)
         with pytest.raises(ClusterError) as caught:
-            Mirror(bucket, MIRROR, url, KEY).read()
+            Mirror(bucket, MIRROR, url, (KEY,)).read()
         assert_line(str(caught.value), 600)
 
 

@@ -13,7 +13,8 @@ from shared.errors import ClusterError
 from shared.model import Problem, RuleSet, Source
 from shared.objects import decode_list
 from shared.ports import Volumes
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 from shared.text import LONGEST
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import (

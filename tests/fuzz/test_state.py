@@ -16,7 +16,8 @@ from shared.planning.actions import Attempt
 from shared.planning.attempts import review
 from shared.planning.due import is_due
 from shared.retention.deltas import parse
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 from tests.clock import NOON, VirtualClock
 from tests.fuzz.budget import assert_line, bounded, fuzz
 from tests.fuzz.inputs import SCALARS, TEXTS, VALUES, encoded, listed, torn

@@ -82,7 +82,7 @@ MUTANTS = (
     Mutant(
         "believe a cluster that lost its rules",
         "shared/passes/trust.py",
-        "if 2 * len(lost) <= len(known) and not no_crd:",
+        "if 2 * len(lost) <= known and not absent:",
         "if True:",
     ),
     Mutant(

@@ -7,11 +7,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from functions.aws.volumes import EBSVolumes
+from shared.kinds import POLICY_ANNOTATION
 from shared.model import Disk, RuleSet, Source
 from shared.objects import Objects, decode_list
 from shared.planning.labels import AWS, Labels
 from shared.planning.policy import Policy
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 
 Json = dict[str, Any]
 
@@ -39,6 +41,8 @@ def volume(
     deltas: Any = None,
     labels: Mapping[str, str] | None = None,
     zones: tuple[str, ...] = ("eu-west-1a",),
+    storage_class: str = "",
+    policy: Any = None,
     spec: Json | None = None,
 ) -> Json:
     """Make the volume of the EBS CSI driver in eu-west-1a that the claim `shop/data` is bound to.
@@ -52,8 +56,10 @@ def volume(
         body["claimRef"] = {"namespace": claimed_by[0], "name": claimed_by[1], "uid": given}
     if zones:
         body["nodeAffinity"] = affinity("topology.ebs.csi.aws.com/zone", *zones)
-    metadata: Json = {"name": name, "labels": dict(labels or {})}
-    return {"kind": "PersistentVolume", "metadata": _annotated(metadata, deltas), "spec": body}
+    if storage_class:
+        body["storageClassName"] = storage_class
+    metadata = _annotated({"name": name, "labels": dict(labels or {})}, deltas, policy)
+    return {"kind": "PersistentVolume", "metadata": metadata, "spec": body}
 
 
 def affinity(key: str, *values: str, operator: str = "In") -> Json:
@@ -68,6 +74,8 @@ def claim(
     *,
     volume: str = "pv-data",
     deltas: Any = None,
+    policy: Any = None,
+    labels: Mapping[str, str] | None = None,
     claim_uid: str | None = None,
 ) -> Json:
     """Make a claim that says it is bound to `volume`."""
@@ -76,11 +84,32 @@ def claim(
         "namespace": namespace,
         "uid": uid(namespace, name) if claim_uid is None else claim_uid,
     }
+    if labels:
+        metadata["labels"] = dict(labels)
     return {
         "kind": "PersistentVolumeClaim",
-        "metadata": _annotated(metadata, deltas),
+        "metadata": _annotated(metadata, deltas, policy),
         "spec": {"volumeName": volume} if volume else {},
     }
+
+
+def namespace(name: str = "shop", deltas: Any = None, policy: Any = None, **labels: str) -> Json:
+    """Make a Namespace."""
+    metadata = _annotated({"name": name, "labels": labels}, deltas, policy)
+    return {"kind": "Namespace", "metadata": metadata}
+
+
+def storage_class(name: str = "gp3", deltas: Any = None, policy: Any = None) -> Json:
+    """Make a StorageClass."""
+    return {"kind": "StorageClass", "metadata": _annotated({"name": name}, deltas, policy)}
+
+
+def snapshot_policy(name: str = "gold", deltas: Any = DELTAS, **selector: Any) -> Json:
+    """Make a SnapshotPolicy; `everything=True` is an empty selector, nothing is none."""
+    spec: Json = {"deltas": deltas}
+    if selector:
+        spec["selector"] = {} if selector.get("everything") else selector
+    return {"kind": "SnapshotPolicy", "metadata": {"name": name}, "spec": spec}
 
 
 def snapshot_rule(name: str = "nightly", namespace: str = "shop", **spec: Any) -> Json:
@@ -117,8 +146,10 @@ def rules_of(objects: Objects, **options: Any) -> RuleSet:
     return read_rules(objects, EBSVolumes(), Options(**options))
 
 
-def _annotated(metadata: Json, deltas: Any) -> Json:
-    return metadata if deltas is None else metadata | {"annotations": {KEY: deltas}}
+def _annotated(metadata: Json, deltas: Any, policy: Any = None) -> Json:
+    found = {KEY: deltas, POLICY_ANNOTATION: policy}
+    annotations = {key: value for key, value in found.items() if value is not None}
+    return metadata | ({"annotations": annotations} if annotations else {})
 
 
 # Any small cluster of two namespaces

@@ -19,7 +19,8 @@ from shared.passes.listings import list_scopes
 from shared.passes.trust import RulesReader
 from shared.ports import Listing, Stored
 from shared.reports.pings import send
-from shared.rules.read import Options, read_rules
+from shared.rules.options import Options
+from shared.rules.read import read_rules
 from shared.sources.cluster import Cluster
 from tests.clock import VirtualClock
 from tests.shared.builders import NOW, hourly

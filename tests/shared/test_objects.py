@@ -48,7 +48,7 @@ def test_an_empty_list_is_no_objects() -> None:
     assert counts(decode()) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("kind", ["Pod", "StorageClass", "", None, 1, ["PersistentVolume"], {}])
+@pytest.mark.parametrize("kind", ["Pod", "VolumeSnapshot", "", None, 1, ["PersistentVolume"], {}])
 def test_other_kinds_are_passed_over(kind: Any) -> None:
     """Whole manifests may be mixed in: what is no source of rules is no problem."""
     assert counts(decode({"kind": kind, "metadata": {"name": "x"}}, PV)) == (1, 0, 0, 0)
@@ -264,7 +264,7 @@ def test_adds_the_items_of_a_page(kind: str) -> None:
     objects.add(kind, [b'{"metadata": {"name": "x"}, "spec": {}}', b"5"])
     objects.add(kind, [b'{"metadata": {"name": "y"}, "spec": {}}'])
 
-    decoded: list[Any] = [*objects.volumes, *objects.claims, *objects.rules]
+    decoded: list[Any] = [*objects.all()]
     assert [item.metadata.name for item in decoded] == ["x", "y"]
     assert {kind} == {type(item).__name__ for item in decoded}
     assert [str(problem.source) for problem in objects.problems] == [f"{kind} (no name)"]

@@ -52,13 +52,13 @@ class SimCluster:
         world.call(self._log)
         if world.lasts("API down") or world.strike("API fails"):
             raise ClusterError("connection refused")
-        items, no_crd = [json.loads(json.dumps(item)) for item in world.items], False
+        items, absent = [json.loads(json.dumps(item)) for item in world.items], False
         self._log.truth = items
         if world.lies and world.lasts("API lies"):
-            items, no_crd = world.lies(items)
+            items, absent = world.lies(items)
         self._log.items, self._log.live = items, True
         objects = decode(*items)
-        objects.no_crd = no_crd
+        objects.absent = ["SnapshotRule"] if absent else []
         return objects
 
     def check(self) -> Iterable[Check]:

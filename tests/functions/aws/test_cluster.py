@@ -243,7 +243,7 @@ class TestRead:
 
         assert (1, 1) == (len(objects.volumes), len(objects.claims))
         assert NAME == ports.labels.cluster
-        assert 3 == len(api.tokens)
+        assert 6 == len(api.tokens)
 
     def test_goes_on_with_a_new_token(self, known: SimpleNamespace, api: ApiServer) -> None:
         """A process that lives for hours logs in with a new token, and looks up nothing again."""

@@ -405,7 +405,7 @@ def test_makes_no_more_calls_than_the_work_needs(world: World) -> None:
         "CreateSnapshot": DUE,
         "DeleteSnapshot": EXPIRED,
     }
-    assert len(world.kube.requests) == 3
+    assert len(world.kube.requests) == 6
 
 
 COLD = """

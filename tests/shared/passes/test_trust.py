@@ -199,7 +199,7 @@ class TestHalfLost:
 
         def without_crd() -> Objects:
             objects = read()
-            objects.no_crd = True
+            objects.absent = ["SnapshotRule"]
             return objects
 
         made.cluster.read = without_crd  # type: ignore[method-assign]

@@ -425,7 +425,7 @@ def test_kubectl_shows_the_columns(site: Site, tmp_path: Path) -> None:
     site.kube.token = None  # kubectl sends none where there is no TLS
     for item in site.kube.objects:
         item.setdefault("apiVersion", f"{GROUP}/v1")  # without which kubectl prints nothing
-    definition = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
+    definition = next(yaml.safe_load_all((MANIFESTS / "crd.yaml").read_text()))
     columns = definition["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if not column.get("priority")]
     assert shown == ["Ready", "Deltas", "Last", "Next", "Count", "Age"]

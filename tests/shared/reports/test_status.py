@@ -40,7 +40,9 @@ from tests.shared.objects_builders import (
     with_spec,
 )
 
-DEFINITION = yaml.safe_load((Path(__file__).parents[3] / "manifests" / "crd.yaml").read_text())
+DEFINITION = next(
+    yaml.safe_load_all((Path(__file__).parents[3] / "manifests" / "crd.yaml").read_text())
+)
 SCHEMA = DEFINITION["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 MINUTE = timedelta(minutes=1)
 NIGHTLY = Source("SnapshotRule", "shop", "nightly")

@@ -46,6 +46,6 @@ def test_no_objects_and_no_readable_volume_are_no_failure() -> None:
 def test_the_mirror_tells_all_that_the_cluster_does() -> None:
     """What the mirror keeps is enough: the manifests are the same with the cluster gone."""
     read = RulesFile(str(ROOT / "examples" / "demo-cluster.yaml")).read()
-    mirror = Mirror(FakeBucket(), "rules.json", "s3://b/rules.json", objects.KEY)
+    mirror = Mirror(FakeBucket(), "rules.json", "s3://b/rules.json", (objects.KEY,))
     mirrored = decode_list(mirror.encode(read), "the mirror")
     assert read_cluster_volumes(read, EBSVolumes()) == read_cluster_volumes(mirrored, EBSVolumes())

@@ -146,6 +146,7 @@ def test_of_a_rule_what_its_status_is_written_by_is_kept() -> None:
     objects = added("SnapshotRule", metadata=metadata, spec=spec, status={"late": False}, more=1)
     assert [rule.spec for rule in objects.rules] == [{"deltas": "P1D P7D", "disk": {"region": "r"}}]
     assert json.loads(objects.manifests[0]) == {
+        "kind": "SnapshotRule",
         "metadata": {"name": "r", "namespace": "shop", "uid": "u", "generation": 2},
         "status": {"late": False},
     }

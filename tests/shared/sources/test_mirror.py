@@ -143,7 +143,7 @@ def test_holds_what_restore_reads() -> None:
 def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
     """`.gz` writes gzip; what is read may be either, whatever it is called."""
     bucket = FakeBucket()
-    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", KEY)
+    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", (KEY,))
     data = packed.encode(decode(*ITEMS))
     packed.renew(data, None, msgspec.UNSET)  # type: ignore[arg-type]
     assert data == gzip.decompress(bucket.objects["rules.json.gz"][0])
@@ -151,7 +151,7 @@ def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
     for name in ("rules.json", "rules.json.gz"):
         for stored in (data, gzip.compress(data)):
             bucket.put(name, stored, None)
-            read = Mirror(bucket, name, f"s3://bucket/{name}", KEY).read()
+            read = Mirror(bucket, name, f"s3://bucket/{name}", (KEY,)).read()
             assert rules(decode(*ITEMS)) == rules(read)
 
 
@@ -196,7 +196,7 @@ def test_reads_what_kubectl_prints(tmp_path: Path) -> None:
     with Kube(tls=True) as kube:
         kube.load(Path("examples/demo-cluster.yaml"))
         config = kube.kubeconfig(tmp_path / "kubeconfig")
-        names = "pv,pvc,snapshotrules.k8s-snapshots.elsdoerfer.com"
+        names = "pv,pvc,ns,sc,snapshotrules.k8s-snapshots.elsdoerfer.com"
         done = subprocess.run(
             ["kubectl", "--kubeconfig", str(config), "get", names, "-A", "-o", "json"],
             capture_output=True, check=False, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin:"

@@ -1,0 +1,127 @@
+"""What one object says of the disks that it is about: deltas, a policy, or `none`. Pure."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from shared.errors import DeltasError
+from shared.model import Problem
+from shared.retention.deltas import parse
+from shared.rules.wrong import Warned, Wrong
+from shared.text import shorten
+
+#: In place of deltas: not backed up.
+NONE = "none"
+
+
+class Written(NamedTuple):
+    """What an object has in place of deltas or a policy's name, and at which field: any value."""
+
+    field: str
+    value: Any
+
+
+class Said(NamedTuple):
+    """What an object says.
+
+    `deltas` are normalised lists; `none` tells that its disks are not to be backed up. `wrong` is
+    what cannot be read of it, and `held` a problem of others that keeps it from being read.
+    """
+
+    deltas: tuple[str, ...] = ()
+    none: bool = False
+    wrong: Wrong | None = None
+    held: Problem | None = None
+    notes: tuple[Warned, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        """Whether something of it cannot be read."""
+        return self.wrong is not None or self.held is not None
+
+
+class Policies(NamedTuple):
+    """What SnapshotPolicies say, by name; `why_none` says why there are none, where that is odd."""
+
+    said: Mapping[str, Said]
+    held: Problem | None = None
+    why_none: str = ""
+
+    def named(self, written: Written) -> Said:
+        """Tell what the policy says that an object names."""
+        field, name = written
+        if self.held:
+            return Said(held=self.held)
+        if not isinstance(name, str) or not name.strip():
+            return Said(wrong=Wrong(field, name, "is not the name of a SnapshotPolicy"))
+        said = self.said.get(name.strip())
+        if said is None:
+            return Said(wrong=Wrong(field, name, self._missing(name.strip())))
+        if said.broken:
+            why = f"SnapshotPolicy {name.strip()} has an error, so that nobody can use it"
+            return Said(wrong=Wrong(field, name, why))
+        return said._replace(notes=())
+
+    def _missing(self, name: str) -> str:
+        if name.lower() == NONE:
+            return "there is no SnapshotPolicy called so; to back nothing up, write deltas: none"
+        if not self.said:
+            return self.why_none or "there are no SnapshotPolicies"
+        near = get_close_matches(name[:120], sorted(self.said), 3) or sorted(self.said)[:3]
+        return f"there is no SnapshotPolicy called so; did you mean {' or '.join(near)}?"
+
+
+def said(deltas: Written | None, policy: Written | None, policies: Policies) -> Said:
+    """Tell what an object says that has deltas, or names a policy, or both.
+
+    Both count, as the deltas of several rules do.
+    """
+    parts = []
+    if deltas is not None:
+        parts.append(_deltas(deltas))
+    if policy is not None:
+        parts.append(policies.named(policy))
+    if len(parts) == 2:
+        both = Warned(deltas.field if deltas else "", deltas.value if deltas else "", "stands "
+                      "beside a policy; both are in force, and one is enough")  # fmt: skip
+        parts.append(Said(notes=(both,)))
+    return _united(parts)
+
+
+def _united(parts: Sequence[Said]) -> Said:
+    deltas = dict.fromkeys(text for part in parts for text in part.deltas)
+    return Said(
+        deltas=tuple(deltas),
+        none=any(part.none for part in parts) and not deltas,
+        wrong=next((part.wrong for part in parts if part.wrong), None),
+        held=next((part.held for part in parts if part.held), None),
+        notes=tuple(note for part in parts for note in part.notes),
+    )
+
+
+def _deltas(written: Written) -> Said:
+    field, text = written
+    if isinstance(text, str) and text.strip().lower() == NONE:
+        return Said(none=True)
+    try:
+        if not isinstance(text, str) or not text.strip():
+            raise DeltasError(_no_text(text))
+        deltas = parse(text)
+    except DeltasError as error:
+        return Said(wrong=Wrong(field, text, str(error)))
+    unordered = "is not in ascending order; it is read as if it were"
+    notes = () if deltas.in_order else (Warned(field, text, unordered),)
+    return Said(deltas=(deltas.text,), notes=notes)
+
+
+def _no_text(value: object) -> str:
+    """Say what stands in place of deltas, and what they might have been."""
+    if value is None or isinstance(value, str):
+        return "has no deltas; write for example 'PT1H P1D P30D', or remove the rule"
+    kind = {list: "a list", dict: "an object", bool: "a truth value"}.get(type(value), "a number")
+    example = "PT1H P1D P30D"
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        with suppress(DeltasError):
+            example = parse(" ".join(value)).text
+    return f"is {kind}; write one text, durations separated by blanks: '{shorten(example, 80)}'"
