@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+# Named by a hash, since a clone or a branch changes files' times.
+READY  := $(VENV)/.ready-$(firstword $(shell sha256sum requirements.txt))
 ARCH   ?= arm64
 SEEDS  ?= 1000
 START  ?= 0
@@ -11,16 +12,21 @@ COUNT  ?= 150
 FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test smoke simulate mutants fuzz check format bench build terraform-check docs lock clean
+.PHONY: help install demo test smoke simulate mutants fuzz check format bench build terraform-check docs lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([-a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
-$(READY): requirements.txt
+$(READY):
+	@if [ -L $(VENV) ]; then echo "$(VENV) is a link: it would be emptied where it leads. Remove it"; exit 2; fi
 	@echo "Installing the requirements into $(VENV), once; this takes a minute or two."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@if command -v uv >/dev/null; \
+	  then uv pip install --quiet --python $(BIN)/python --requirement requirements.txt; \
+	  else $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt; fi
 	@touch $@
+
+install: $(READY) ## install the requirements, where they are not
 
 demo: $(READY) ## plan, reconcile and reconcile again on embedded clouds and clusters
 	@CLOUD=$(CLOUD) $(BIN)/python -m tools.demo

@@ -70,7 +70,7 @@ def plan(
         problems=(*problems, *missed, *of_pass(situation, selected)),
         unselected=len(missed),
         skipped=ruleset.skipped,
-        uncovered=ruleset.uncovered,
+        uncovered=tuple(u for u in ruleset.uncovered if u.disk not in situation.broken),
         rules=sum(len(situation.rules.get(disk, ())) for disk in selected),
     )
 

@@ -46,6 +46,7 @@ locals {
         snapshot_datetime_format  = var.snapshot_datetime_format
         schedule_period           = var.schedule_period
         disk_rule_namespaces      = join(",", var.disk_rule_namespaces)
+        default_sources           = length(var.default_sources) == 0 ? "none" : join(",", var.default_sources)
         rules_from                = var.rules_from
         mirror_url                = local.mirror_url
         mirror_max_age            = var.mirror_max_age

@@ -223,6 +223,13 @@ variable "alarm_after_periods" {
   }
 }
 
+variable "alarm_on_uncovered" {
+  description = "Whether a bound volume that nothing covers, and that nobody opted out, is an alarm."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics of yours that alarms go to. Default: one is made."
   type        = list(string)

@@ -34,6 +34,10 @@ locals {
         metric = "RulesLost", of = 1, statistic = "Maximum"
         text   = "Half or more of the disks that had a rule lately have none now: they are not snapshotted any more."
       }
+      disks-uncovered = {
+        metric = "DisksUncovered", statistic = "Maximum", wanted = var.alarm_on_uncovered
+        text   = "Bound volumes have no rule, and nobody opted them out: they are not backed up."
+      }
       two-key-disagreement = {
         metric = "TwoKeyDisagreements", of = 1, within = 1, missing = "notBreaching"
         text   = "tarsnapper would keep what the plan deletes: this is a bug, and what they disagree about is held."
@@ -123,7 +127,7 @@ locals {
   # Title, statistic and metrics of each graph, from left to right, three a row.
   graphs = [
     { title = "Passes", stat = "Sum", metrics = ["PassCompleted", "PassFailed", "PassSkipped"] },
-    { title = "Disks", stat = "Maximum", metrics = ["Rules", "Disks", "DisksOverdue", "RulesLost", "Problems", "Notes"] },
+    { title = "Disks", stat = "Maximum", metrics = ["Rules", "Disks", "DisksOverdue", "DisksUncovered", "RulesLost", "Problems", "Notes"] },
     { title = "Worst overdue, in intervals", stat = "Maximum", metrics = ["WorstOverdue"] },
     { title = "Snapshots", stat = "Sum", metrics = ["SnapshotsCreated", "SnapshotsDeleted", "SnapshotsFailed"] },
     { title = "Not deleted", stat = "Maximum", metrics = ["DeletionsHeld", "DeletionsUnsettled", "Deferred", "Orphans", "TwoKeyDisagreements"] },

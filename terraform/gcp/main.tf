@@ -42,6 +42,7 @@ locals {
         SNAPSHOT_DATETIME_FORMAT  = var.snapshot_datetime_format
         SCHEDULE_PERIOD           = var.schedule_period
         DISK_RULE_NAMESPACES      = join(",", var.disk_rule_namespaces)
+        DEFAULT_SOURCES           = length(var.default_sources) == 0 ? "none" : join(",", var.default_sources)
         RULES_FROM                = var.rules_from
         MIRROR_URL                = local.mirror_url
         MIRROR_MAX_AGE            = var.mirror_max_age

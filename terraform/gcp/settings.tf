@@ -125,6 +125,18 @@ variable "disk_rule_namespaces" {
   }
 }
 
+variable "default_sources" {
+  description = "Where deltas come from for volumes that no annotation of their own and no SnapshotRule names, separated by commas: `namespaces`, `storageclasses`, `policies`; `none` for nowhere. Each is a kind of object that has to be listed."
+  type        = list(string)
+  default     = ["namespaces", "storageclasses", "policies"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.default_sources : contains(["namespaces", "storageclasses", "policies"], name)])
+    error_message = "default_sources holds something that is no source: some of namespaces, storageclasses and policies would do, and [] for none."
+  }
+}
+
 variable "rules_from" {
   description = "`cluster`: rules are read from its API, and from the mirror while that cannot be reached. `mirror`: from there only, for clusters that the function cannot reach; a CronJob in `manifests/` publishes it."
   type        = string

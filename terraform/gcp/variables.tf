@@ -282,6 +282,13 @@ variable "alarm_after_periods" {
   }
 }
 
+variable "alarm_on_uncovered" {
+  description = "Whether a bound volume that nothing covers, and that nobody opted out, is an alarm."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "enable_apis" {
   description = "Whether the APIs that are used are enabled here; they stay enabled afterwards. Without it, somebody else does that."
   type        = bool

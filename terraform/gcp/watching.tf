@@ -9,6 +9,7 @@ locals {
     Rules               = "1"
     Disks               = "1"
     DisksOverdue        = "1"
+    DisksUncovered      = "1"
     WorstOverdue        = "1"
     SnapshotsCreated    = "1"
     SnapshotsDeleted    = "1"
@@ -94,6 +95,13 @@ locals {
       query    = "${local.counted.RulesLost[2]} > 0"
       lasting  = "0s"
       means    = "Half or more of the disks that had a rule lately have none now: they are not snapshotted any more."
+    }
+    disks-uncovered = {
+      title    = "disks uncovered"
+      severity = "WARNING"
+      query    = "${local.counted.DisksUncovered[2]} > 0"
+      lasting  = local.lasting
+      means    = "Bound volumes have no rule, and nobody opted them out: they are not backed up."
     }
     two-key-disagreement = {
       title    = "two-key disagreement"
@@ -215,7 +223,7 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 resource "google_monitoring_alert_policy" "this" {
-  for_each = local.alerts
+  for_each = { for name, alert in local.alerts : name => alert if name != "disks-uncovered" || var.alarm_on_uncovered }
 
   project               = var.project_id
   display_name          = "${var.name}: ${each.value.title}"
@@ -260,7 +268,7 @@ locals {
   charts = [
     { title = "Passes", lines = { completed = local.sum.PassCompleted, failed = local.sum.PassFailed, skipped = local.sum.PassSkipped } },
     { title = "Duration of a pass, ms", lines = { duration = local.mean.PassDuration } },
-    { title = "Rules and disks", lines = { rules = local.mean.Rules, disks = local.mean.Disks, "disks whose rules are gone" = local.mean.RulesLost } },
+    { title = "Rules and disks", lines = { rules = local.mean.Rules, disks = local.mean.Disks, "disks whose rules are gone" = local.mean.RulesLost, "volumes that nothing covers" = local.mean.DisksUncovered } },
     { title = "Disks overdue", lines = { disks = local.mean.DisksOverdue, "the worst, in intervals" = local.mean.WorstOverdue } },
     { title = "Snapshots", lines = { created = local.sum.SnapshotsCreated, deleted = local.sum.SnapshotsDeleted, failed = local.sum.SnapshotsFailed } },
     { title = "Left for later", lines = { "deletions held" = local.mean.DeletionsHeld, "deletions that wait until their disk is settled" = local.mean.DeletionsUnsettled, deferred = local.mean.Deferred, disagreements = local.mean.TwoKeyDisagreements } },

@@ -18,6 +18,19 @@ variables {
   zip          = "main.tf" # any file will do
 }
 
+run "uncovered" {
+  command = plan
+
+  variables {
+    alarm_on_uncovered = true
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.pass["disks-uncovered"].metric_name == "DisksUncovered"
+    error_message = "an alarm for who wants it"
+  }
+}
+
 run "alarms" {
   command = plan
 

@@ -50,6 +50,7 @@ TABLE = {
     "Deferred": "Count",
     "Problems": "Count",
     "Orphans": "Count",
+    "DisksUncovered": "Count",
     "MirrorInUse": "Count",
     "MirrorAge": "Seconds",
     "TwoKeyDisagreements": "Count",
