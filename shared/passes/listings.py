@@ -7,6 +7,7 @@ from shared.bounded import Ended, TooSlow, each_within
 from shared.errors import PassError
 from shared.model import Snapshot
 from shared.ports import Listing, Provider
+from shared.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def list_scopes(
         ended = each_within(seconds, lambda scope: provider.list([scope]), scopes, parallel)
         listings = [_listing(scope, outcome) for scope, outcome in ended]
     for listing in listings:
-        log.info("listed %d snapshots in %s", len(listing.snapshots), listing.scope)
+        log.info("listed %s in %s", counted(len(listing.snapshots), "snapshot"), listing.scope)
         if not listing.complete:
             log.error("the listing of %s is incomplete: %s", listing.scope, listing.error)
     if not any(listing.complete or listing.snapshots for listing in listings):

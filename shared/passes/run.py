@@ -39,6 +39,7 @@ from shared.request import Request
 from shared.rules.disks import disks_of, relocate, scopes_of
 from shared.rules.read import read_rules
 from shared.settings import Settings
+from shared.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +108,8 @@ def read_rules_of(
     found = ports.provider.locate(disks_of(ruleset), doubted(ruleset))
     ruleset = relocate(ruleset, found)
     log.info(
-        "rules from %s: %d, with %d problems",
-        ruleset.read_from, len(ruleset.rules), len(ruleset.problems),
+        "rules from %s: %d, with %s",
+        ruleset.read_from, len(ruleset.rules), counted(len(ruleset.problems), "problem"),
     )  # fmt: skip
     objects = trusted.objects if ports.status else None  # they may be large
     return trusted._replace(ruleset=ruleset, objects=objects)
@@ -195,8 +196,9 @@ class _Pass:
         listings = [listing for listing in listings if listing.scope not in closed.scopes]
         planned = self._plan(trusted, listings, listed, reviewed.attempts)
         log.info(
-            "planned %d creations, %d deletions, %d held",
-            len(planned.creates), len(planned.deletes), len(planned.holds),
+            "planned %s, %s, %d held",
+            counted(len(planned.creates), "creation"), counted(len(planned.deletes), "deletion"),
+            len(planned.holds),
         )  # fmt: skip
         applied = self._apply(planned, reviewed)
         report = self._report(trusted, listings, listed, planned, applied, reviewed.failed)
