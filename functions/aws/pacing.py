@@ -7,9 +7,12 @@ calls that it took between two refusals, by the time between them, are its rate.
 slow costs little, since the bucket saves what is not taken.
 """
 
+import bisect
+import itertools
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,22 +21,29 @@ from shared.errors import NextPass, ProviderError
 
 T = TypeVar("T")
 
-#: Tries of a call that is refused for its rate, the longest wait in seconds after one, and how long
-#: a call waits at most, its turns included.
-TRIES, BACKOFF = 4, 4.0
-PATIENCE = TRIES * BACKOFF
+#: Tries of a call that is refused for its rate, and the longest wait in seconds after one.
+TRIES, BACKOFF = 6, 4.0
+#: Seconds after which a call is not tried again, its turns and refused tries included. At `LEAST`
+#: the last of the eight calls that wait at once (`calls.PARALLEL`) has its turn after 40.
+PATIENCE = 70.0
 #: Calls a second after the first refusal, before any rate was measured. Only a beginning.
 FIRST = 5.0
 #: The least rate in calls a second, and the least part of the last one that a measured one is.
 LEAST, SMALLEST_STEP = 0.2, 0.7
+#: The same part where no call was taken between two refusals, so that the rate is far too high.
+FAR_STEP = 0.4
 #: The part of the measured rate that is begun with after a refusal.
 BEGIN = 0.95
 #: Seconds in which the rate doubles once it has passed the measured one: a cubic curve, flat around
 #: what was measured, steep where nothing has been refused for long (RFC 9438, "CUBIC"). The second
 #: is for as long as nothing was measured.
 DOUBLES, DOUBLES_AT_FIRST = 10.0, 2.5
-#: Seconds without a refusal after which calls are not held back any more.
-FORGET = 60.0
+#: The calls in which it doubles at least, since at a slow rate few are taken in those seconds: as
+#: many times those that were measured, and no more than the second.
+DOUBLING, MOST_DOUBLING = 4, 30
+#: Seconds without a refusal after which calls are not held back any more; or, where that is longer,
+#: so many times the seconds in which the rate doubles.
+FORGET, FORGET_DOUBLED = 60.0, 2
 
 #: Seconds before a turn that count as its time: sums of seconds are not exact.
 CLOSE = 0.001
@@ -50,10 +60,16 @@ class _Scope:
     refused: float | None = None
     taken: int = 0
     next: float = float("-inf")
+    waiting: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def doubling(self) -> int:
+        """Give the calls in which the rate doubles at least: few calls measure it badly."""
+        return min(DOUBLING * self.taken, MOST_DOUBLING)
+
     def limited(self, now: float) -> bool:
-        return self.refused is not None and now - self.refused < FORGET
+        known = max(FORGET, FORGET_DOUBLED * self.doubles)
+        return self.refused is not None and now - self.refused < known
 
     def pace(self, now: float) -> float:
         """Give the calls a second that may be sent now."""
@@ -64,6 +80,9 @@ class _Scope:
 class Pacer:
     """Gives each call its turn, in each scope at the rate of that scope; any thread may ask.
 
+    Turns go in the order of asking, which is the plan's, also after a refusal: the most urgent
+    disks are not put off for later ones.
+
     Args:
         monotonic: counts seconds that only go forward.
         sleep: lets so many seconds pass.
@@ -72,18 +91,19 @@ class Pacer:
     def __init__(self, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._monotonic, self._sleep = monotonic, sleep
         self._scopes: dict[str, _Scope] = {}
-        self._lock = threading.Lock()
+        self._lock, self._numbers = threading.Lock(), itertools.count()
 
     def call(self, scope: str, act: Callable[[], T]) -> T:
         """Do a call of one request in its turn; repeat it where it was refused for its rate.
 
         Raises:
-            NextPass: where that takes longer than `PATIENCE` or more than `TRIES`.
+            NextPass: where that takes longer than `PATIENCE`, or more tries than `TRIES`.
             ProviderError: what the call raises else.
         """
-        patience, failure = PATIENCE, _slow(scope)
+        number, end = next(self._numbers), self._monotonic() + PATIENCE
+        failure = _slow(scope)
         for attempt in range(1, TRIES + 1):
-            patience = self._wait(scope, patience, failure)
+            self._wait(scope, number, end, failure)
             begun = self._monotonic()
             try:
                 made = act()
@@ -96,34 +116,45 @@ class Pacer:
             else:
                 self.taken(scope, begun)
                 return made
-            if attempt < TRIES:
-                backoff = BACKOFF * random.uniform(0.2, 1) * attempt / TRIES  # noqa: S311
-                patience -= backoff
-                self._sleep(backoff)
+            backoff = BACKOFF * random.uniform(0.2, 1) * attempt / TRIES  # noqa: S311
+            if attempt == TRIES or self._monotonic() + backoff > end:
+                break
+            self._sleep(backoff)
         raise failure
 
-    def _wait(self, scope: str, patience: float, failure: ProviderError) -> float:
-        """Wait for the next turn, and give what patience is left."""
-        while seconds := self.turn(scope):
-            if seconds > patience:
-                raise failure
-            self._sleep(seconds)
-            patience -= seconds
-        return patience
+    def _wait(self, scope: str, number: int, end: float, failure: ProviderError) -> None:
+        """Wait for the next turn, in the order of the numbers."""
+        with self._waiting(scope, number):
+            while seconds := self.turn(scope, number):
+                if self._monotonic() + seconds > end:
+                    raise failure
+                self._sleep(seconds)
 
-    def turn(self, scope: str) -> float:
+    @contextmanager
+    def _waiting(self, scope: str, number: int) -> Iterator[None]:
+        known = self._of(scope)
+        with known.lock:
+            bisect.insort(known.waiting, number)
+        try:
+            yield
+        finally:
+            with known.lock:
+                known.waiting.remove(number)
+
+    def turn(self, scope: str, number: int = 0) -> float:
         """Take the next turn, for one call: 0 where it is now, else ask again in so many seconds.
 
-        Nothing is reserved meanwhile, so that a refusal slows down those who wait as well.
+        Those who wait with a lower `number` come first. Nothing is reserved meanwhile, so that a
+        refusal slows down those who wait as well.
         """
         known = self._of(scope)
         with known.lock:
             now = self._monotonic()
             if not known.limited(now):
                 return 0.0
-            if known.next - now > CLOSE:
-                return known.next - now
-            apart = 1 / known.pace(now)
+            apart, before = 1 / known.pace(now), bisect.bisect_left(known.waiting, number)
+            if before or known.next - now > CLOSE:
+                return max(known.next - now, 0.0) + before * apart
             known.next = max(known.next + apart, now)  # who woke late is caught up with
             return 0.0
 
@@ -144,7 +175,8 @@ class Pacer:
             if known.refused is not None and begun <= known.refused:
                 return
             if known.limited(now):
-                known.rate, known.doubles = _measured(known, now), DOUBLES
+                known.rate = _measured(known, now)
+                known.doubles = max(DOUBLES, known.doubling() / known.rate)
             known.refused, known.taken = now, 0
             known.next = now + 1 / known.pace(now)
 
@@ -165,5 +197,5 @@ def _slow(scope: str) -> ProviderError:
 def _measured(known: _Scope, now: float) -> float:
     """Measure the rate between two refusals, within bounds, since short times measure badly."""
     since = max(now - (known.refused or 0.0), 0.001)
-    least = max(known.rate * SMALLEST_STEP, LEAST)
+    least = max(known.rate * (SMALLEST_STEP if known.taken else FAR_STEP), LEAST)
     return max(least, min(known.taken / since, known.pace(now)))

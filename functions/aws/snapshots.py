@@ -8,7 +8,7 @@ from botocore.config import Config
 
 from functions.aws.calls import CONNECT, READ, EC2Clients, order, sorted_errors
 from functions.aws.listing import list_regions, snapshot_of
-from functions.aws.pacing import PATIENCE, TRIES, Pacer
+from functions.aws.pacing import PATIENCE, Pacer
 from functions.aws.volumes import EBSVolumes
 from shared.errors import ProviderError, UnknownDisk
 from shared.model import Disk, OperationState, Snapshot
@@ -37,7 +37,7 @@ class EBS:
     name = "aws"
     encoding = AWS
     volumes: Volumes = EBSVolumes()
-    longest_call = float(TRIES * (CONNECT + READ) + PATIENCE)
+    longest_call = PATIENCE + CONNECT + READ
 
     def __init__(
         self,

@@ -1,14 +1,13 @@
 """Snapshots are created as fast as EC2 takes them, by its own refusals, and hardly faster."""
 
-import heapq
-import itertools
-from collections.abc import Callable
+import random
 
 import pytest
 
 from functions.aws.pacing import FIRST, FORGET, LEAST, PATIENCE, TRIES, Pacer
 from shared.errors import DiskGone, NextPass
 from tests.clock import VirtualClock
+from tests.stage import Stage
 
 HERE, THERE = "eu-west-1", "us-east-1"
 
@@ -20,6 +19,11 @@ def throttled() -> NextPass:
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock()
+
+
+@pytest.fixture(autouse=True)
+def the_same_waits_each_time() -> None:
+    random.seed(1)
 
 
 @pytest.fixture
@@ -47,51 +51,36 @@ class Bucket:
 
 
 class Workers:
-    """Threads that call as `Pacer.call` does, over virtual time: eight, 200 ms a call."""
+    """Eight threads that create in the order of the plan, 200 ms a call, over virtual time."""
 
-    def __init__(self, clock: VirtualClock, pacer: Pacer, bucket: Bucket) -> None:
-        self._clock, self._pacer, self._bucket = clock, pacer, bucket
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-        self.made, self.last = 0, 0.0
+    def __init__(self, clock: VirtualClock, bucket: Bucket) -> None:
+        self.bucket, self._stage = bucket, Stage(clock)
+        self.pacer = Pacer(clock.monotonic, self._stage.sleep)
+        self.made: list[int] = []
+        self.put_off: list[int] = []
+        self.last = 0.0
 
-    def run(self, calls: int) -> None:
-        self._left = calls
-        for _ in range(8):
-            self._after(0, self._next)
-        while self._events:
-            at, _, act = heapq.heappop(self._events)
-            self._clock.sleep(at - self._clock.monotonic())
-            act()
+    def run(self, calls: int) -> "Workers":
+        self._left, self._clock = iter(range(calls)), self._stage.clock
+        self._stage.play([self._work] * 8)
+        return self
 
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        event = self._clock.monotonic() + seconds, next(self._order), act
-        heapq.heappush(self._events, event)
+    def _work(self) -> None:
+        for number in self._left:
+            try:
+                self.pacer.call(HERE, self._create)
+            except NextPass:
+                self.put_off.append(number)
+            else:
+                self.made.append(number)
+                self.last = self._clock.monotonic()
 
-    def _next(self) -> None:
-        if self._left:
-            self._left -= 1
-            self._ask()
-
-    def _ask(self) -> None:
-        if seconds := self._pacer.turn(HERE):
-            self._after(seconds, self._ask)
-        else:
-            begun = self._clock.monotonic()
-            self._after(0.1, lambda: self._arrive(begun))
-
-    def _arrive(self, begun: float) -> None:
-        taken = self._bucket.take()
-        self._after(0.1, lambda: self._answer(begun, taken))
-
-    def _answer(self, begun: float, taken: bool) -> None:
+    def _create(self) -> None:
+        self._stage.sleep(0.1)
+        taken = self.bucket.take()
+        self._stage.sleep(0.1)
         if not taken:
-            self._pacer.refused(HERE, begun)
-            self._after(0.5, self._ask)
-            return
-        self._pacer.taken(HERE, begun)
-        self.made, self.last = self.made + 1, self._clock.monotonic()
-        self._next()
+            raise throttled()
 
 
 @pytest.mark.parametrize(
@@ -99,16 +88,36 @@ class Workers:
     [(50, 5, 300), (50, 5, 1000), (100, 5, 400), (10, 5, 300), (50, 20, 600), (50, 2, 200)],
 )
 def test_keeps_to_the_rate_whatever_it_is(
-    clock: VirtualClock, pacer: Pacer, size: float, rate: float, calls: int
+    clock: VirtualClock, size: float, rate: float, calls: int
 ) -> None:
     """At most 10 % of the calls are refused, and at least 95 % of what EC2 gives is used."""
     bucket = Bucket(clock, size, rate)
-    workers = Workers(clock, pacer, bucket)
-    workers.run(calls)
-    assert workers.made == calls
+    workers = Workers(clock, bucket).run(calls)
+    assert len(workers.made) == calls
     assert bucket.refused <= 0.1 * bucket.calls
-    assert workers.made >= 0.95 * (size + rate * workers.last)
-    assert pacer.rate(HERE) == pytest.approx(rate, rel=0.1)
+    assert calls >= 0.95 * (size + rate * workers.last)
+    assert workers.pacer.rate(HERE) == pytest.approx(rate, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])
+def test_a_slow_account_serves_the_most_urgent_first(clock: VirtualClock, rate: float) -> None:
+    """Under a call a second too: turns go in the plan's order, and none of them is put off."""
+    bucket = Bucket(clock, 5, rate)
+    workers = Workers(clock, bucket).run(100)
+    assert workers.put_off == []
+    assert max(place - number for place, number in enumerate(workers.made)) <= 2
+    assert 100 >= 0.95 * (5 + rate * workers.last)
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])
+def test_a_slow_account_refuses_little_once_its_rate_is_known(
+    clock: VirtualClock, rate: float
+) -> None:
+    bucket = Bucket(clock, 5, rate)
+    workers = Workers(clock, bucket).run(20)
+    calls, refused = bucket.calls, bucket.refused
+    workers.run(100)
+    assert bucket.refused - refused <= 0.1 * (bucket.calls - calls)
 
 
 def test_nobody_waits_before_the_first_refusal(clock: VirtualClock, pacer: Pacer) -> None:
@@ -133,11 +142,12 @@ def test_refusals_at_once_count_once(clock: VirtualClock, pacer: Pacer) -> None:
     assert pacer.rate(HERE) == FIRST
 
 
-def test_a_rate_that_fell_is_found(clock: VirtualClock, pacer: Pacer) -> None:
+def test_a_rate_that_fell_is_found(clock: VirtualClock) -> None:
     """The CSI driver takes from the same bucket."""
-    Workers(clock, pacer, Bucket(clock, 50, 10)).run(300)
+    workers = Workers(clock, Bucket(clock, 50, 10)).run(300)
     begin, less = clock.monotonic(), Bucket(clock, 50, 2, full=False)
-    Workers(clock, pacer, less).run(200)
+    workers.bucket = less
+    workers.run(200)
     assert 200 >= 0.95 * 2 * (clock.monotonic() - begin)
     assert less.refused <= 0.1 * less.calls
 
@@ -149,9 +159,9 @@ def test_the_rate_never_falls_to_nothing(clock: VirtualClock, pacer: Pacer) -> N
     assert pacer.rate(HERE) == LEAST
 
 
-def test_a_full_bucket_is_used_again_later(clock: VirtualClock, pacer: Pacer) -> None:
+def test_a_full_bucket_is_used_again_later(clock: VirtualClock) -> None:
     """A warm function begins the next pass unbound, and knows the rate at the next refusal."""
-    Workers(clock, pacer, Bucket(clock, 50, 10)).run(300)
+    pacer = Workers(clock, Bucket(clock, 50, 10)).run(300).pacer
     found = pacer.rate(HERE)
     clock.sleep(FORGET)
     assert [pacer.turn(HERE) for _ in range(100)] == [0] * 100
@@ -184,6 +194,20 @@ class TestCall:
         assert len(calls) == TRIES
         assert clock.monotonic() <= PATIENCE
 
+    def test_slow_refusals_end_it_too(self, clock: VirtualClock, pacer: Pacer) -> None:
+        """No try begins after `PATIENCE`, whatever took the time."""
+        begun = []
+
+        def act() -> None:
+            begun.append(clock.monotonic())
+            clock.sleep(18)
+            raise throttled()
+
+        with pytest.raises(NextPass, match="slow down"):
+            pacer.call(HERE, act)
+        assert 1 < len(begun) < TRIES
+        assert max(begun) <= PATIENCE
+
     def test_repeats_nothing_else(self, pacer: Pacer) -> None:
         """CreateSnapshot is not idempotent."""
         calls = []
@@ -204,8 +228,8 @@ class TestCall:
         before, calls = clock.monotonic(), []
         stolen = Pacer.turn
 
-        def busy(scope: str) -> float:
-            return stolen(pacer, scope) or 5.0  # another thread took it
+        def busy(scope: str, number: int = 0) -> float:
+            return stolen(pacer, scope, number) or 5.0  # another thread took it
 
         pacer.turn = busy  # type: ignore[method-assign]
         with pytest.raises(NextPass, match="eu-west-1 takes few calls a second at present"):
