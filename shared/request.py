@@ -1,6 +1,6 @@
 """What an invocation asks for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -9,7 +9,10 @@ import msgspec
 from shared.errors import DeltasError, RequestError
 from shared.model import Disk, Problem, Rule
 from shared.retention.deltas import Span, parse_duration
-from shared.text import shorten
+from shared.text import counted, shorten
+
+#: The disks that a message names.
+SHOWN = 5
 
 Mode = Literal["reconcile", "plan", "backfill", "explain"]
 
@@ -19,7 +22,8 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `namespaces`, `rules` and `claims` (`namespace/name`) match a disk when any of its rules does;
     `disks` match the disk's id or the cloud's own name of it, whole or its last part
-    (`zones/Z/disks/N`, `N`); `scopes` are regions on AWS, projects on Google.
+    (`zones/Z/disks/N`, `N`), which only one of those that are selected may have; `scopes` are
+    regions on AWS, projects on Google.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -70,6 +74,22 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def named(disk: Disk, names: Collection[str]) -> bool:
     """Tell whether a disk has one of these names: its id, the cloud's name, or that's last part."""
     return not {disk.id, disk.name, disk.name.rpartition("/")[2]}.isdisjoint(names)
+
+
+def of_one_each(names: Iterable[str], disks: Collection[Disk]) -> None:
+    """Refuse a name that several disks have, since one is meant.
+
+    Raises:
+        RequestError: names them.
+    """
+    for name in names:
+        found = sorted({disk.id for disk in disks if named(disk, [name])})
+        if len(found) > 1:
+            raise RequestError(
+                f"{counted(len(found), 'disk')} are called {shorten(name)}: "
+                f"{', '.join(map(shorten, found[:SHOWN]))}{', …' * (len(found) > SHOWN)}; "
+                "name one of them whole"
+            )
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

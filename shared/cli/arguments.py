@@ -225,7 +225,11 @@ def _add_adopt(command: argparse.ArgumentParser) -> None:
 def _add_list(command: argparse.ArgumentParser) -> None:
     command.add_argument("--claim", metavar="NAMESPACE/NAME", help="of this claim, or")
     command.add_argument("--volume", metavar="NAME", help="of this PersistentVolume, or")
-    command.add_argument("--disk", metavar="ID", help="of this disk; without any, all")
+    command.add_argument(
+        "--disk",
+        metavar="ID",
+        help="of this disk, by its id or the cloud's name of it; without any, all",
+    )
     command.add_argument(
         "-n", "--namespace", action="append", default=[], help="of claims in this namespace"
     )
@@ -244,7 +248,7 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
     helps = {
         "--claim": ("NAMESPACE/NAME", "the claim whose data is to be restored; or"),
         "--volume": ("NAME", "a PersistentVolume, or"),
-        "--disk": ("ID", "a disk that a rule names"),
+        "--disk": ("ID", "a disk: its id, or the cloud's name of it"),
         "--at": ("TIME", "the newest snapshot begun by then, as 2026-11-22T06:00Z"),
         "--snapshot": ("ID", "this snapshot; without either the newest completed one"),
         "--name": ("NAME", "of the new claim (default: the old one's, restored, and the time)"),

@@ -13,6 +13,7 @@ from shared.errors import RequestError
 from shared.model import Disk, Snapshot
 from shared.planning.labels import CLAIM, CLUSTER, NAMESPACE, VOLUME, Labels, taken
 from shared.planning.policy import CLOCK_SKEW
+from shared.request import of_one_each
 from shared.restore.request import RestoreRequest, is_asked, is_asked_disk, is_current
 from shared.restore.volumes import ClusterVolume
 from shared.text import shorten, utc
@@ -121,15 +122,16 @@ def _known(
     volumes: Sequence[ClusterVolume],
     labels: Labels,
 ) -> list[Snapshot]:
-    """Select the snapshots of what is asked for, the oldest first."""
+    """Select our snapshots of what is asked for, the oldest first."""
+    snapshots = [s for s in snapshots if labels.ours(s)]
     disks = {v.disk for v in volumes if v.disk and is_asked(request, v)}
+    theirs = {s.disk for s in snapshots if not s.copy and is_asked_disk(request, s.disk)}
+    of_one_each([request.disk] if request.disk else [], disks | theirs)
     # Where labels are not exact, a.b and a-b share a label; the cluster knows which disk is whose.
     exact = labels.encoding.exact
     others = set() if exact else {v.disk for v in volumes if v.claim and not is_asked(request, v)}
     found, clusters = [], set()
     for snapshot in snapshots:
-        if not labels.ours(snapshot):
-            continue
         of_disk = snapshot.disk in disks or is_asked_disk(request, snapshot.disk)
         if of_disk and not snapshot.copy:
             found.append(snapshot)

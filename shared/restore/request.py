@@ -6,6 +6,7 @@ import msgspec
 
 from shared.errors import RequestError
 from shared.model import Disk
+from shared.request import named
 from shared.restore.names import is_name, is_namespace
 from shared.restore.sizes import in_bytes
 from shared.restore.volumes import ClusterVolume
@@ -125,8 +126,8 @@ def is_asked(request: RestoreRequest, volume: ClusterVolume) -> bool:
 
 
 def is_asked_disk(request: RestoreRequest, disk: Disk) -> bool:
-    """Tell whether a disk is the one that is asked for by its id."""
-    return bool(request.disk) and request.disk in (disk.id, disk.name)
+    """Tell whether a disk is the one that is asked for, by its id or a name of it."""
+    return bool(request.disk) and named(disk, [request.disk])
 
 
 def is_current(request: RestoreRequest, volume: ClusterVolume) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import RequestError
 from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source, State
 from shared.planning.actions import Create, DiskPlan, Plan
 from shared.planning.labels import (
@@ -283,6 +284,19 @@ def test_judges_a_selected_disk_by_all_of_its_rules(only: Only) -> None:
     assert [A] == [d.disk for d in selected.disks] == [create.disk for create in selected.creates]
     assert everything.deletes == selected.deletes
     assert 2 == selected.rules
+
+
+@pytest.mark.parametrize("mode", [{}, {"creating_only": True}, {"explaining": True}])
+def test_a_name_that_disks_of_two_zones_have_is_refused(mode: dict[str, bool]) -> None:
+    """One is meant, and holds would be let go of both; one that is named whole is selected."""
+    zones = "zones/europe-west1-b", "zones/europe-west1-c"
+    one, other = (Disk("google", "acme-data", f"{zone}/disks/data") for zone in zones)
+    rules = [rule(SHORT, disk=one), rule(SHORT, disk=other)]
+    policy = msgspec.structs.replace(POLICY, **mode)
+    with pytest.raises(RequestError, match=f"2 disks are called data: {one.id}, {other.id}; name"):
+        planned(rules, only=Only(disks=("data",)), policy=policy)
+    made = planned(rules, only=Only(disks=(one.name,)), policy=policy)
+    assert [one] == [create.disk for create in made.creates]
 
 
 def test_selects_nothing_that_does_not_match_all_fields() -> None:

@@ -228,6 +228,20 @@ def test_a_disk_on_google_is_looked_for_where_its_id_says() -> None:
     assert ["acme-data"] == scopes_of(RestoreRequest(disk=GOOGLE_DISK.id), [])
 
 
+def test_a_disk_on_google_by_its_bare_name() -> None:
+    """As `--only disks=` has it; where two zones or projects have the name, both are told."""
+    asked = RestoreRequest(disk="pvc-1")
+    here = of_data(on=GOOGLE_DISK)
+    other = Disk("google", "acme-data", "zones/europe-west1-c/disks/pvc-1")
+    there, strange = of_data("snap-there", on=other), of_data("snap-x", on=other, labels={})
+    assert here == find(asked, [here], [], ON_GOOGLE, NOW)
+    assert here == find(asked, [here, msgspec.structs.replace(strange, labels={})], [], ON_GOOGLE,
+                        NOW)  # fmt: skip
+    with pytest.raises(RequestError, match=f"2 disks are called pvc-1: {GOOGLE_DISK.id}, .*-c/"):
+        find(asked, [here, there], [], ON_GOOGLE, NOW)
+    assert there == find(RestoreRequest(disk=other.id), [here, there], [], ON_GOOGLE, NOW)
+
+
 # Copies and archived snapshots
 
 
