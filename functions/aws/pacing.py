@@ -7,6 +7,8 @@ calls that it took between two refusals, by the time between them, are its rate.
 slow costs little, since the bucket saves what is not taken.
 """
 
+import bisect
+import itertools
 import random
 import threading
 from collections.abc import Callable
@@ -26,12 +28,16 @@ PATIENCE = TRIES * BACKOFF
 FIRST = 5.0
 #: The least rate in calls a second, and the least part of the last one that a measured one is.
 LEAST, SMALLEST_STEP = 0.2, 0.7
+#: The same part where not one call was taken between two refusals: it is far too fast.
+FAR_STEP = 0.4
 #: The part of the measured rate that is begun with after a refusal.
 BEGIN = 0.95
 #: Seconds in which the rate doubles once it has passed the measured one: a cubic curve, flat around
 #: what was measured, steep where nothing has been refused for long (RFC 9438, "CUBIC"). The second
 #: is for as long as nothing was measured.
 DOUBLES, DOUBLES_AT_FIRST = 10.0, 2.5
+#: Calls in which it doubles at most where few are taken a second: each look ahead costs a refusal.
+DOUBLES_IN = 30.0
 #: Seconds without a refusal after which calls are not held back any more.
 FORGET = 60.0
 
@@ -50,10 +56,11 @@ class _Scope:
     refused: float | None = None
     taken: int = 0
     next: float = float("-inf")
+    waiting: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def limited(self, now: float) -> bool:
-        return self.refused is not None and now - self.refused < FORGET
+        return self.refused is not None and now - self.refused < max(FORGET, 2 * self.doubles)
 
     def pace(self, now: float) -> float:
         """Give the calls a second that may be sent now."""
@@ -64,6 +71,9 @@ class _Scope:
 class Pacer:
     """Gives each call its turn, in each scope at the rate of that scope; any thread may ask.
 
+    Turns are given in the order of asking, which is that of the plan: what is most urgent comes
+    first, and is not put off for what came later.
+
     Args:
         monotonic: counts seconds that only go forward.
         sleep: lets so many seconds pass.
@@ -72,7 +82,7 @@ class Pacer:
     def __init__(self, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._monotonic, self._sleep = monotonic, sleep
         self._scopes: dict[str, _Scope] = {}
-        self._lock = threading.Lock()
+        self._lock, self._numbers = threading.Lock(), itertools.count()
 
     def call(self, scope: str, act: Callable[[], T]) -> T:
         """Do a call of one request in its turn; repeat it where it was refused for its rate.
@@ -81,9 +91,9 @@ class Pacer:
             NextPass: where that takes longer than `PATIENCE` or more than `TRIES`.
             ProviderError: what the call raises else.
         """
-        patience, failure = PATIENCE, _slow(scope)
+        patience, failure, number = PATIENCE, _slow(scope), next(self._numbers)
         for attempt in range(1, TRIES + 1):
-            patience = self._wait(scope, patience, failure)
+            patience = self._wait(scope, number, patience, failure)
             begun = self._monotonic()
             try:
                 made = act()
@@ -102,28 +112,45 @@ class Pacer:
                 self._sleep(backoff)
         raise failure
 
-    def _wait(self, scope: str, patience: float, failure: ProviderError) -> float:
+    def _wait(self, scope: str, number: int, patience: float, failure: ProviderError) -> float:
         """Wait for the next turn, and give what patience is left."""
-        while seconds := self.turn(scope):
-            if seconds > patience:
-                raise failure
-            self._sleep(seconds)
-            patience -= seconds
+        self.ask(scope, number)
+        try:
+            while seconds := self.turn(scope, number):
+                if seconds > patience:
+                    raise failure
+                self._sleep(seconds)
+                patience -= seconds
+        finally:
+            self.leave(scope, number)
         return patience
 
-    def turn(self, scope: str) -> float:
+    def ask(self, scope: str, number: int) -> None:
+        """Join those who wait for a turn; a lower number comes first."""
+        known = self._of(scope)
+        with known.lock:
+            bisect.insort(known.waiting, number)
+
+    def leave(self, scope: str, number: int) -> None:
+        """Wait no longer."""
+        known = self._of(scope)
+        with known.lock:
+            known.waiting.remove(number)
+
+    def turn(self, scope: str, number: int = 0) -> float:
         """Take the next turn, for one call: 0 where it is now, else ask again in so many seconds.
 
-        Nothing is reserved meanwhile, so that a refusal slows down those who wait as well.
+        Nothing is reserved meanwhile, so that a refusal slows down those who wait as well. Who
+        asked earlier and waits still (a lower `number`) comes first.
         """
         known = self._of(scope)
         with known.lock:
             now = self._monotonic()
             if not known.limited(now):
                 return 0.0
-            if known.next - now > CLOSE:
-                return known.next - now
-            apart = 1 / known.pace(now)
+            apart, before = 1 / known.pace(now), bisect.bisect_left(known.waiting, number)
+            if before or known.next - now > CLOSE:
+                return max(known.next - now, 0.0) + before * apart
             known.next = max(known.next + apart, now)  # who woke late is caught up with
             return 0.0
 
@@ -144,7 +171,8 @@ class Pacer:
             if known.refused is not None and begun <= known.refused:
                 return
             if known.limited(now):
-                known.rate, known.doubles = _measured(known, now), DOUBLES
+                known.rate = _measured(known, now)
+                known.doubles = max(DOUBLES, DOUBLES_IN / known.rate)
             known.refused, known.taken = now, 0
             known.next = now + 1 / known.pace(now)
 
@@ -165,5 +193,5 @@ def _slow(scope: str) -> ProviderError:
 def _measured(known: _Scope, now: float) -> float:
     """Measure the rate between two refusals, within bounds, since short times measure badly."""
     since = max(now - (known.refused or 0.0), 0.001)
-    least = max(known.rate * SMALLEST_STEP, LEAST)
+    least = max(known.rate * (SMALLEST_STEP if known.taken else FAR_STEP), LEAST)
     return max(least, min(known.taken / since, known.pace(now)))

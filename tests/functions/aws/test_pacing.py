@@ -53,7 +53,9 @@ class Workers:
         self._clock, self._pacer, self._bucket = clock, pacer, bucket
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self._numbers = itertools.count()
         self.made, self.last = 0, 0.0
+        self.done: list[int] = []
 
     def run(self, calls: int) -> None:
         self._left = calls
@@ -71,25 +73,33 @@ class Workers:
     def _next(self) -> None:
         if self._left:
             self._left -= 1
-            self._ask()
+            number = next(self._numbers)
+            self._pacer.ask(HERE, number)
+            self._ask(number)
 
-    def _ask(self) -> None:
-        if seconds := self._pacer.turn(HERE):
-            self._after(seconds, self._ask)
+    def _ask(self, number: int) -> None:
+        if seconds := self._pacer.turn(HERE, number):
+            self._after(seconds, lambda: self._ask(number))
         else:
+            self._pacer.leave(HERE, number)
             begun = self._clock.monotonic()
-            self._after(0.1, lambda: self._arrive(begun))
+            self._after(0.1, lambda: self._arrive(number, begun))
 
-    def _arrive(self, begun: float) -> None:
+    def _again(self, number: int) -> None:
+        self._pacer.ask(HERE, number)
+        self._ask(number)
+
+    def _arrive(self, number: int, begun: float) -> None:
         taken = self._bucket.take()
-        self._after(0.1, lambda: self._answer(begun, taken))
+        self._after(0.1, lambda: self._answer(number, begun, taken))
 
-    def _answer(self, begun: float, taken: bool) -> None:
+    def _answer(self, number: int, begun: float, taken: bool) -> None:
         if not taken:
             self._pacer.refused(HERE, begun)
-            self._after(0.5, self._ask)
+            self._after(0.5, lambda: self._again(number))
             return
         self._pacer.taken(HERE, begun)
+        self.done.append(number)
         self.made, self.last = self.made + 1, self._clock.monotonic()
         self._next()
 
@@ -109,6 +119,20 @@ def test_keeps_to_the_rate_whatever_it_is(
     assert bucket.refused <= 0.1 * bucket.calls
     assert workers.made >= 0.95 * (size + rate * workers.last)
     assert pacer.rate(HERE) == pytest.approx(rate, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])
+def test_a_slow_account_serves_the_most_urgent_first(
+    clock: VirtualClock, pacer: Pacer, rate: float
+) -> None:
+    """Under a call a second too: turns go by the order of asking, and little is refused."""
+    bucket = Bucket(clock, 5, rate)
+    workers = Workers(clock, pacer, bucket)
+    workers.run(100)
+    learning = 8  # that were under way together when the first was refused
+    assert bucket.refused - learning <= 0.1 * bucket.calls
+    late = [place - number for place, number in enumerate(workers.done)]
+    assert max(late) <= 2
 
 
 def test_nobody_waits_before_the_first_refusal(clock: VirtualClock, pacer: Pacer) -> None:
@@ -204,8 +228,8 @@ class TestCall:
         before, calls = clock.monotonic(), []
         stolen = Pacer.turn
 
-        def busy(scope: str) -> float:
-            return stolen(pacer, scope) or 5.0  # another thread took it
+        def busy(scope: str, number: int) -> float:
+            return stolen(pacer, scope, number) or 5.0  # another thread took it
 
         pacer.turn = busy  # type: ignore[method-assign]
         with pytest.raises(NextPass, match="eu-west-1 takes few calls a second at present"):
