@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shared.text import shorten
+from shared.windows.window import Window
 
 
 class Disk(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -86,7 +87,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is upstream's rule name (`shop-pvc-data`). `deltas` is normalised text that
     `deltas.parse` accepts. `namespace`, `claim` and `volume` name what the disk is to the cluster;
-    they are empty where there is no such thing.
+    they are empty where there is no such thing. `window` is when its snapshots may be taken; None
+    is at any time.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     claim: str = ""
     volume: str = ""
+    window: Window | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

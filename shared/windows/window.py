@@ -11,11 +11,12 @@ from itertools import pairwise
 
 from shared.windows.entry import Entry, Span, merged, without
 
-#: How far is looked at once: a week, and hours that a change of clocks moves.
-_STEP = timedelta(days=8)
+#: How far is looked at once.
+_STEP = timedelta(weeks=1)
 #: How often, until a window is taken never to open again: for more than a year.
 _STEPS = 50
 _YEAR = timedelta(weeks=53)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -59,8 +60,10 @@ class Window:
 
     def spans(self, since: datetime, until: datetime) -> list[Span]:
         """List when it is open, cut to a stretch of time, in order."""
-        found = merged([span for part in self.parts for span in _open(part, since, until)])
-        return [(max(begin, since), min(end, until)) for begin, end in found]
+        weeks = range((since - _EPOCH) // _STEP, -((_EPOCH - until) // _STEP))
+        found = merged([span for number in weeks for span in _week(self, number)])
+        return [(max(begin, since), min(end, until)) for begin, end in found
+                if begin < until and end > since]  # fmt: skip
 
     def _from(self, at: datetime) -> Iterator[Span]:
         for step in range(_STEPS):
@@ -88,6 +91,15 @@ def is_open(window: Window | None, at: datetime) -> bool:
 def opens(window: Window | None, at: datetime) -> datetime | None:
     """Tell when a window is open next, `at` itself included; no window always is."""
     return at if window is None else window.next_opening(at)
+
+
+@lru_cache(maxsize=512)
+def _week(window: Window, number: int) -> list[Span]:
+    """Give a week's hours: a pass asks for the same ones again and again."""
+    since = _EPOCH + number * _STEP
+    until = since + _STEP
+    found = merged([span for part in window.parts for span in _open(part, since, until)])
+    return [(max(begin, since), min(end, until)) for begin, end in found]
 
 
 def _open(part: tuple[Entry, ...], since: datetime, until: datetime) -> list[Span]:
