@@ -7,7 +7,9 @@ import msgspec
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
 #: What a SnapshotRule's spec says.
-SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim")
+SPEC = ("backend", "deltas", "disk", "persistentVolume", "persistentVolumeClaim", "window")
+#: The annotation of a volume or claim that says when it may be snapshotted.
+WINDOW = "backup.kubernetes.io/window"
 #: What the keys of labels begin with that tell a volume's region and zone.
 PLACES = ("topology.", "failure-domain.")
 #: Labels of that kind that are kept; a volume has up to five.

@@ -11,6 +11,7 @@ from shared.access.connect import (
     kubeconfig_cluster,
     kubeconfig_dict_client,
 )
+from shared.kinds import WINDOW
 from shared.ports import RulesSource
 from shared.settings import Settings
 from shared.sources.cluster import Cluster
@@ -76,7 +77,7 @@ def find(
     if source and named:
         return source, ""
     way = choose(settings, secret, managed)
-    kept = (settings.deltas_annotation_key,)
+    kept = (settings.deltas_annotation_key, WINDOW)
     name = "" if named else _short(way.name())
     return source or Cluster(way.connect, way.hints, kept), name
 

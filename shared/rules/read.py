@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.errors import DeltasError
+from shared.errors import DeltasError, WindowError
 from shared.kinds import Object, PersistentVolume, PersistentVolumeClaim, SnapshotRule
 from shared.model import Problem, Rule, RuleSet, Source
 from shared.objects import Objects
@@ -18,8 +18,11 @@ from shared.retention.deltas import Deltas, parse
 from shared.rules.bindings import Bindings
 from shared.rules.names import SHORT, rule_name, source_of
 from shared.rules.targets import Target, target_of
+from shared.rules.windows import window_of
+from shared.rules.windows import written as written_window
 from shared.rules.wrong import Skip, Warned, Wrong
 from shared.text import shorten
+from shared.windows.window import Window
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,14 +51,14 @@ def read_rules(objects: Objects, volumes: Volumes, options: Options) -> RuleSet:
             continue
         source = source_of(item)
         try:
-            rule, warning = _read(source, item, bindings, options)
+            rule, wrongs = _read(source, item, bindings, options)
         except Skip:
             skipped += 1
         except Wrong as wrong:
             problems.append(wrong.problem(source, options.use_claim_name))
         else:
             rules.append(rule)
-            problems += [warning.problem(source, options.use_claim_name)] if warning else []
+            problems += [wrong.problem(source, options.use_claim_name) for wrong in wrongs]
     rules.sort(key=lambda r: (r.disk, r.name, r.source))
     problems.sort(key=lambda p: (p.source, p.field, p.message))
     return RuleSet(tuple(rules), tuple(problems), skipped, objects.read_from)
@@ -72,15 +75,18 @@ def _annotation(item: PersistentVolume | PersistentVolumeClaim, options: Options
 
 def _read(
     source: Source, item: Object, bindings: Bindings, options: Options
-) -> tuple[Rule, Warned | None]:
-    """Make a rule of an object, with what is worth a word about it."""
+) -> tuple[Rule, list[Wrong]]:
+    """Make a rule of an object, with what is wrong about it and does not stop it."""
     target = _target(source, item, bindings, options)
     # From here on the source has power over the disk.
     written = _written(item, options)
     deltas = _deltas(written, target)
     unordered = "is not in ascending order; it is read as if it were"
-    warning = None if deltas.in_order else Warned(*written, unordered, target.disk)
-    return _rule(source, target, deltas, options), warning
+    wrongs: list[Wrong] = []
+    if not deltas.in_order:
+        wrongs.append(Warned(*written, unordered, target.disk))
+    window = _window(item, target, wrongs)
+    return _rule(source, target, deltas, window, options), wrongs
 
 
 def _target(source: Source, item: Object, bindings: Bindings, options: Options) -> Target:
@@ -108,6 +114,16 @@ def _deltas(written: _Written, target: Target) -> Deltas:
         raise Wrong(field, text, str(error), target.disk) from None
 
 
+def _window(item: Object, target: Target, wrongs: list[Wrong]) -> Window | None:
+    """Read the window; where it cannot be read there is none: no snapshot is the greater harm."""
+    try:
+        return window_of(item)
+    except WindowError as error:
+        said = f"{error}. Until then it is snapshotted at any time"
+        wrongs.append(Wrong(*written_window(item), said, target.disk))
+        return None
+
+
 def _no_text(value: object) -> str:
     """Say what stands in place of deltas, and what they might have been."""
     if value is None or isinstance(value, str):
@@ -120,7 +136,9 @@ def _no_text(value: object) -> str:
     return f"is {kind}; write one text, durations separated by blanks: '{shorten(example, 80)}'"
 
 
-def _rule(source: Source, target: Target, deltas: Deltas, options: Options) -> Rule:
+def _rule(
+    source: Source, target: Target, deltas: Deltas, window: Window | None, options: Options
+) -> Rule:
     volume = target.volume
     ref = volume.spec.claim_ref if volume else None
     claim = ref.name if ref else ""
@@ -132,6 +150,7 @@ def _rule(source: Source, target: Target, deltas: Deltas, options: Options) -> R
         namespace=ref.namespace if ref else source.namespace,
         claim=claim,
         volume=volume.metadata.name if volume else "",
+        window=window,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.errors import BucketError, ClusterError, Conflict
-from shared.kinds import GROUP, Object, PersistentVolume, known_spec
+from shared.kinds import GROUP, WINDOW, Object, PersistentVolume, known_spec
 from shared.model import Source
 from shared.objects import Objects, decode_list
 from shared.ports import Bucket, Check
@@ -135,7 +135,7 @@ class Mirror:
 
     def _item(self, item: Object) -> dict[str, Any]:
         places = isinstance(item, PersistentVolume)
-        metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation,), places))
+        metadata = msgspec.to_builtins(item.metadata.trimmed((self._annotation, WINDOW), places))
         spec = _plain(item.spec)
         if type(item).__name__ == "SnapshotRule" and isinstance(spec, dict):
             spec = known_spec(spec)
