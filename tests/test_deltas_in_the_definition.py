@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from celpy import celtypes
+from celpy.adapter import json_to_cel
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ def test_windows_that_are_stored_and_windows_that_are_read(
     fits = jsonschema.Draft202012Validator(window).is_valid([hours])
     (rule,) = window["items"]["x-kubernetes-validations"]
     environment = celpy.Environment()
-    value = {"self": celpy.json_to_cel(hours)}
+    value = {"self": json_to_cel(hours)}
     program = environment.program(environment.compile(rule["rule"]))
     assert defined == (fits and bool(program.evaluate(value)))
     found = rules_of_objects(snapshot_rule(window=[hours], **by_disk()))

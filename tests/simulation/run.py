@@ -28,7 +28,7 @@ from shared.settings import Settings
 from shared.sources.mirror import Mirror
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
-from tests.simulation import metamorphic, oracle
+from tests.simulation import metamorphic, oracle, windows
 from tests.simulation.cloud import SimBucket, SimCloud, SimCluster
 from tests.simulation.events import UNITS, Life
 from tests.simulation.judge import DEADLINE, Judge
@@ -175,10 +175,12 @@ class Simulation:
         """Tell how long it is until a disk is due, a period at least."""
         now, world = self.world.now(), self.world
         waits = [self.period]
-        for disk, lists in oracle.rules_of(world.items).deltas.items():
+        for disk, timed in oracle.rules_of(world.items).timed.items():
             started = [s.started for s in world.of_disk(disk) if not s.fails and s.started <= now]
             if started:
-                waits.append(max(started) + oracle.interval(lists, now) - now)
+                for text, hours in timed:
+                    due = max(max(started) + oracle.interval([text], now), now)
+                    waits.append(windows.opens(hours, due) - now)
         return max(min(waits[1:], default=self.period), self.period)
 
     def guarded(self, log: PassLog, errors: list[BaseException]) -> None:
@@ -313,7 +315,10 @@ class Simulation:
             # On the dot, as a scheduler fires: only so a slack that is missing shows.
             at = first + number * self.period.total_seconds()
             self.calm_pass(timedelta(seconds=at - world.clock.monotonic()))
-        for disk, lists in oracle.rules_of(world.items).deltas.items():
+        rules = oracle.rules_of(world.items)
+        for disk, lists in rules.deltas.items():
+            if any(hours for _, hours in rules.timed[disk]):
+                continue
             every = oracle.interval(lists, begun)
             # What the daemon made counts as well, such as one that was dated ahead until now.
             found = {s.id: s for s in (*self.judge.made, *world.of_disk(disk))}.values()
@@ -337,6 +342,7 @@ class Simulation:
         for hold in outcome.plan.holds:
             lists = rules.deltas.get(hold.snapshot.disk.name, [])
             every = oracle.interval(lists, world.now()) if lists else timedelta(0)
+            every += windows.longest(rules.timed.get(hold.snapshot.disk.name, []))
             gap = self.settings.settle_after + every + 2 * DAY
             # Where what the keep label keeps has a former list, what is younger waits anew.
             waited = world.now() - max(start, hold.snapshot.started)
