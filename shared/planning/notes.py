@@ -34,6 +34,7 @@ def of_disk(
         for limit in _limits(parse(rule.deltas).interval(now), policy)
     ]
     problems += [_short(rule) for rule in rules if _is_short(rule.window, now, policy)]
+    problems += [_far_apart(rule) for rule in rules if _is_far_apart(rule, now)]
     return problems + [
         Problem(
             severity="warning",
@@ -61,6 +62,25 @@ def _short(rule: Rule) -> Problem:
         value=shorten(str(rule.window)),
         message="is sometimes open for less than twice the scheduler's period (SCHEDULE_PERIOD), "
         "so that a pass may miss it",
+        disk=rule.disk,
+    )
+
+
+def _is_far_apart(rule: Rule, now: datetime) -> bool:
+    return rule.window is not None and (
+        rule.window.longest_gap(now) >= parse(rule.deltas).resolve(now)[-1]
+    )
+
+
+def _far_apart(rule: Rule) -> Problem:
+    """Warn of a window by which a history has gaps as long as it reaches."""
+    return Problem(
+        severity="warning",
+        source=rule.source,
+        field="window",
+        value=shorten(str(rule.window)),
+        message="is closed for as long as the longest delta reaches back: of what was taken before "
+        "only the newest is kept, and deletions may stay held. Write a longer last delta",
         disk=rule.disk,
     )
 

@@ -263,6 +263,8 @@ class Judge:
                 continue
             every = max(oracle.interval(lists, now + n * TOLERANCE) for n in (-1, 0))
             least = oracle.spacing(every, self.period)
+            if disk in rules.broken and any(hours for _, hours in rules.timed[disk]):
+                continue  # what cannot be understood may have been the rule that does not wait
             open_ones = [text for text, hours in rules.timed[disk] if hours is None]
             if open_ones and disk not in rules.broken:  # the others may wait
                 every = max(oracle.interval(open_ones, now + n * TOLERANCE) for n in (-1, 0))

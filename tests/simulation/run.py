@@ -340,6 +340,8 @@ class Simulation:
             self.judge.all_gone(log, held(outcome))
         longest = self.settings.settle_after + DAY
         for hold in outcome.plan.holds:
+            if self._too_far_apart(rules, hold.snapshot.disk.name):
+                continue
             lists = rules.deltas.get(hold.snapshot.disk.name, [])
             every = oracle.interval(lists, world.now()) if lists else timedelta(0)
             every += windows.longest(rules.timed.get(hold.snapshot.disk.name, []))
@@ -353,6 +355,13 @@ class Simulation:
         if summary.rules and not summary.rules_lost and not due and not log.beaten:
             raise Violation(f"all is well in the end, and no heartbeat says so: {summary}")
         world.faults["settled"] += not summary.unsettled
+
+    def _too_far_apart(self, rules: oracle.Rules, disk: str) -> bool:
+        """Tell whether a window is closed for longer than a list reaches: that never settles."""
+        lists = rules.deltas.get(disk, [])
+        gap = windows.longest(rules.timed.get(disk, []))
+        reaches = [oracle.resolve(text, self.world.now())[-1] for text in lists]
+        return bool(gap) and gap + oracle.interval(lists, self.world.now()) >= min(reaches)
 
 
 def held(outcome: Outcome) -> dict[str, str]:

@@ -98,10 +98,13 @@ class Wellness:
         if mine and not self._known_failures(log, name, max(done, default=None)):
             return
         newest = max(done + listed, default=None)
+        timed = log.rules().timed[name]
+        if name in log.rules().broken and any(hours for _, hours in timed):
+            return  # what cannot be understood may have been the rule that does not wait
         if log.rules().windowed(name):
             self._taken_in_windows(log, name, newest)
             return
-        open_ones = [text for text, hours in log.rules().timed[name] if hours is None]
+        open_ones = [text for text, hours in timed if hours is None]
         if open_ones and name not in log.rules().broken:
             lists = open_ones
         every = max(oracle.interval(lists, now + n * TOLERANCE) for n in (-1, 0, 1))

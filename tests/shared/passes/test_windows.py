@@ -102,6 +102,15 @@ def test_a_short_window_is_a_note() -> None:
     assert () == world(window=[NIGHT | {"end": "01:10"}]).run().report.notes
 
 
+def test_a_window_that_opens_rarely_is_a_note() -> None:
+    """A history whose gaps are as long as it reaches never settles."""
+    weekly = [NIGHT | {"days": ["sun"]}]
+    (note,) = world(deltas="P1D P7D", window=weekly).run().report.notes
+    assert ("window", "01:00-05:00 sun UTC") == (note.field, note.value)
+    assert "Write a longer last delta" in note.message
+    assert () == world(deltas="P1D P8D", window=weekly).run().report.notes
+
+
 def test_a_plan_tells_of_the_window() -> None:
     """When it opens, in the short form and in the wide one."""
     opens = "waits for its window (01:00-05:00 UTC), which opens 2026-06-16 01:00:00 UTC"
