@@ -122,7 +122,9 @@ class Wellness:
             if newest is None:
                 late = windows.open_throughout(hours, log.begun - TOLERANCE, now + TOLERANCE)
             else:
-                late_at = windows.late_after(hours, newest + every, every, self.period)
+                # A disk that is back is tried, and known to be there, only in its window.
+                due = max(newest + every, self.world.back.get(name, newest))
+                late_at = windows.late_after(hours, due, every, self.period)
                 late = now > late_at + LAG + TOLERANCE
             if late:
                 raise Violation(
