@@ -117,14 +117,14 @@ class Wellness:
     def _taken_in_windows(self, log: PassLog, name: str, newest: datetime | None) -> None:
         """Look whether a disk lacks a snapshot for which its window was open long enough."""
         now = self.world.now()
+        if now - self.world.back.get(name, now - 2 * REMEMBERED) < REMEMBERED:
+            return  # it is tried, and known to be there again, only when a pass meets its window
         for text, hours in log.rules().timed[name]:
             every = max(oracle.interval([text], now + n * TOLERANCE) for n in (-1, 0, 1))
             if newest is None:
                 late = windows.open_throughout(hours, log.begun - TOLERANCE, now + TOLERANCE)
             else:
-                # A disk that is back is tried, and known to be there, only in its window.
-                due = max(newest + every, self.world.back.get(name, newest))
-                late_at = windows.late_after(hours, due, every, self.period)
+                late_at = windows.late_after(hours, newest + every, every, self.period)
                 late = now > late_at + LAG + TOLERANCE
             if late:
                 raise Violation(
