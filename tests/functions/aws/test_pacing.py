@@ -231,7 +231,7 @@ class TestCall:
         def busy(scope: str, number: int) -> float:
             return stolen(pacer, scope, number) or 5.0  # another thread took it
 
-        pacer.turn = busy  # type: ignore[method-assign]
+        pacer.turn = busy  # type: ignore[method-assign, assignment]
         with pytest.raises(NextPass, match="eu-west-1 takes few calls a second at present"):
             pacer.call(HERE, lambda: calls.append(1))
         assert calls == []

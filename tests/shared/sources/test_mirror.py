@@ -21,6 +21,9 @@ from shared.sources.mirror import Mirror
 from tests.emulators.kube import Kube
 from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, storage_in
 from tests.shared.objects_builders import (
+    DELTAS,
+    annotated,
+    by_disk,
     claim,
     clusters,
     decode,
@@ -92,6 +95,20 @@ def test_holds_only_what_is_read() -> None:
     found = json.loads(text)
     assert ("v1", "List") == (found["apiVersion"], found["kind"])
     assert [KEY] == list(found["items"][0]["metadata"]["annotations"])
+
+
+def test_holds_windows() -> None:
+    """A pass that goes by the mirror waits for the same windows."""
+    fields = [{"start": "01:00", "end": "05:00"}]
+    items = [
+        annotated(volume(deltas=DELTAS), window="01:00-05:00"),
+        annotated(claim(deltas=DELTAS), window="not 08:00-20:00"),
+        snapshot_rule(window=fields, **by_disk()),
+    ]
+    objects = decode(*items)
+    found = rules_of(objects).rules
+    assert 3 == len([rule for rule in found if rule.window])
+    assert found == rules_of(reread(objects)).rules
 
 
 @pytest.mark.parametrize("prefix", ["topology.kubernetes.io", "failure-domain.beta.kubernetes.io"])
