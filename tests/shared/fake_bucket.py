@@ -66,7 +66,9 @@ class FakeBucket:
 
 def storage_in(bucket: FakeBucket) -> Storage:
     """Give the storage whose mirror is `demo/rules.json`."""
-    return Storage(bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", (KEY,)))
+    return Storage(
+        bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", (KEY, WINDOW))
+    )
 
 
 def ports_with(cluster: FakeCluster, cloud: FakeCloud, bucket: FakeBucket) -> Ports:

@@ -160,7 +160,7 @@ def test_holds_what_restore_reads() -> None:
 def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
     """`.gz` writes gzip; what is read may be either, whatever it is called."""
     bucket = FakeBucket()
-    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", (KEY,))
+    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", (KEY, WINDOW))
     data = packed.encode(decode(*ITEMS))
     packed.renew(data, None, msgspec.UNSET)  # type: ignore[arg-type]
     assert data == gzip.decompress(bucket.objects["rules.json.gz"][0])
@@ -168,7 +168,7 @@ def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
     for name in ("rules.json", "rules.json.gz"):
         for stored in (data, gzip.compress(data)):
             bucket.put(name, stored, None)
-            read = Mirror(bucket, name, f"s3://bucket/{name}", (KEY,)).read()
+            read = Mirror(bucket, name, f"s3://bucket/{name}", (KEY, WINDOW)).read()
             assert rules(decode(*ITEMS)) == rules(read)
 
 
