@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from shared.access.connect import kubeconfig_client
-from shared.kinds import GROUP
+from shared.kinds import GROUP, WINDOW
 from shared.ports import RulesSource
 from shared.sources.cluster import Cluster
 from shared.sources.file import RulesFile

@@ -6,6 +6,7 @@ from typing import Literal
 
 from shared.bucket.storage import Storage
 from shared.errors import BucketError, Conflict
+from shared.kinds import WINDOW
 from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.ports import Stored
