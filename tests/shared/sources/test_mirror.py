@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shared.access.connect import kubeconfig_client
 from shared.errors import ClusterError
+from shared.kinds import WINDOW
 from shared.objects import Objects
 from shared.sources.cluster import Cluster
 from shared.sources.mirror import Mirror
