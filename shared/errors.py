@@ -12,6 +12,10 @@ class DeltasError(SnapshotsError):
     """The deltas cannot be understood. The text continues `the value …`."""
 
 
+class WindowError(SnapshotsError):
+    """The window cannot be understood. The text continues `the value …`."""
+
+
 class UnknownDisk(SnapshotsError):
     """A disk cannot be told from an object: a problem of that object, never a guess.
 

@@ -13,6 +13,8 @@ SPEC = ("backend", "claimSelector", "deltas", "disk", "persistentVolume", "persi
 POLICY_SPEC = ("deltas", "selector", "window")
 #: In place of deltas: the name of a SnapshotPolicy.
 POLICY_ANNOTATION = "backup.kubernetes.io/policy"
+#: The annotation that says when snapshots may be taken.
+WINDOW = "backup.kubernetes.io/window"
 #: What the keys of labels begin with that tell a volume's region and zone.
 PLACES = ("topology.", "failure-domain.")
 #: Labels of that kind that are kept; a volume has up to five.

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shared.text import shorten
+from shared.windows.window import Window
 
 
 class Disk(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -91,7 +92,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     `name` is upstream's rule name (`shop-pvc-data`). `deltas` is normalised text that
     `deltas.parse` accepts. `namespace`, `claim` and `volume` name what the disk is to the cluster;
     they are empty where there is no such thing. `source` is the object that says so, and `level`
-    where it stands: what only defaults say is named after claim or volume.
+    where it stands: what only defaults say is named after claim or volume. `window` is when its
+    snapshots may be taken; None is at any time.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     claim: str = ""
     volume: str = ""
     level: Level = "own"
+    window: Window | None = None
 
 
 class Uncovered(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -111,7 +111,7 @@ class _ManifestMetadata(msgspec.Struct, omit_defaults=True):
 
 class _Manifest(msgspec.Struct):
     metadata: _ManifestMetadata
-    kind: str = ""
+    kind: Any = ""
     status: msgspec.Raw = msgspec.Raw(b"null")
 
 

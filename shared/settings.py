@@ -9,7 +9,7 @@ from isodate import duration_isoformat, parse_duration
 from msgspec import Meta
 
 from shared.errors import SettingsError
-from shared.kinds import DEFAULTS, POLICY_ANNOTATION
+from shared.kinds import DEFAULTS, POLICY_ANNOTATION, WINDOW
 from shared.planning.labels import KEEP, NAME, OWN
 from shared.text import shorten
 
@@ -215,7 +215,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def annotation_keys(self) -> tuple[str, ...]:
         """The keys of the annotations that are read."""
-        return self.deltas_annotation_key, POLICY_ANNOTATION
+        return self.deltas_annotation_key, POLICY_ANNOTATION, WINDOW
 
     @property
     def defaults(self) -> tuple[str, ...]:
@@ -246,9 +246,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.defaults:
             if name not in DEFAULTS:
                 raise wrong("DEFAULT_SOURCES", name, f"{', '.join(DEFAULTS)} or none would do")
-        if self.deltas_annotation_key == POLICY_ANNOTATION:
-            raise wrong("DELTAS_ANNOTATION_KEY", POLICY_ANNOTATION, "another key would do; under "
-                        "this one stands the name of a SnapshotPolicy")  # fmt: skip
+        if self.deltas_annotation_key in (POLICY_ANNOTATION, WINDOW):
+            raise wrong("DELTAS_ANNOTATION_KEY", self.deltas_annotation_key, "another key would "
+                        "do; this one has a meaning of its own")  # fmt: skip
         self._check_keys()
         self._check_spans()
         self._check_zone()

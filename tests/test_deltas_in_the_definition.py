@@ -13,12 +13,15 @@ import jsonschema
 import pytest
 import yaml
 from celpy import celtypes
+from celpy.adapter import json_to_cel
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import DeltasError
 from shared.retention.deltas import MAX_TEXT, parse
 from tests.shared.deltas_table import TABLE
+from tests.shared.objects_builders import by_disk, snapshot_rule
+from tests.shared.objects_builders import read as rules_of_objects
 
 CRD = Path(__file__).parents[1] / "manifests" / "crd.yaml"
 
@@ -87,3 +90,34 @@ def test_the_definition_says_what_would_be_right() -> None:
     assert [zero] == refusals("PT0S P1D")
     assert "at least two, such as PT1H P1D P30D" in shape
     assert MAX_TEXT == schema()["properties"]["deltas"]["maxLength"]
+
+
+HOURS: list[tuple[dict[str, Any], bool, bool]] = [
+    ({"start": "01:00", "end": "05:00"}, True, True),
+    ({"start": "22:00", "end": "24:00", "days": ["fri"], "exclude": False}, True, True),
+    ({"start": "01:00", "end": "01:00"}, False, False),
+    ({"start": "24:00", "end": "01:00"}, False, False),
+    ({"start": "01:00", "end": "24:30"}, False, False),
+    ({"start": "1:00", "end": "05:00"}, False, False),
+    ({"start": "01:00", "end": "05:00", "days": ["mon-fri"]}, False, False),
+    ({"start": "01:00"}, False, False),
+    # Only the function knows zones, and fields that are misspelt.
+    ({"start": "01:00", "end": "05:00", "timeZone": "Berlin"}, True, False),
+    ({"start": "01:00", "end": "05:00", "timezone": "UTC"}, True, False),
+]
+
+
+@pytest.mark.parametrize(("hours", "defined", "read"), HOURS, ids=str)
+def test_windows_that_are_stored_and_windows_that_are_read(
+    hours: dict[str, Any], defined: bool, read: bool
+) -> None:
+    """What the definition takes beyond what the function takes is reported as a problem."""
+    window = schema()["properties"]["window"]
+    fits = jsonschema.Draft202012Validator(window).is_valid([hours])
+    (rule,) = window["items"]["x-kubernetes-validations"]
+    environment = celpy.Environment()
+    value = {"self": json_to_cel(hours)}
+    program = environment.program(environment.compile(rule["rule"]))
+    assert defined == (fits and bool(program.evaluate(value)))
+    found = rules_of_objects(snapshot_rule(window=[hours], **by_disk()))
+    assert read == (not found.problems)

@@ -121,6 +121,12 @@ def test_example_rules_fit_the_definition(schema: Json, file: str, rule: Json) -
         {"deltas": "P1D P7D", "backend": "azure"},
         {"deltas": "P1D P7D", "disk": "vol-0123456789abcdef0"},
         {"deltas": "P1D P7D", "disk": {"volumeId": 5}},
+        {"deltas": "P1D P7D", "window": "01:00-05:00"},
+        {"deltas": "P1D P7D", "window": []},
+        {"deltas": "P1D P7D", "window": [{"start": "01:00"}]},
+        {"deltas": "P1D P7D", "window": [{"start": "1:00", "end": "05:00"}]},
+        {"deltas": "P1D P7D", "window": [{"start": "24:00", "end": "05:00"}]},
+        {"deltas": "P1D P7D", "window": [{"start": "01:00", "end": "05:00", "days": ["monday"]}]},
         None,
     ],
 )
@@ -148,12 +154,16 @@ SAYS: list[tuple[str, Volumes, tuple[int, int, list[str]]]] = [
     ("backup-kops-etcd.yaml", AWS, (2, 0, [])),
     ("demo-cluster.yaml", AWS, (7, 2, [TYPO])),
     ("demo-cluster-google.yaml", GOOGLE, (4, 1, [])),
+    ("namespace-default.yaml", AWS, (0, 0, [])),
+    ("opt-out.yaml", AWS, (0, 0, ["spec.volumeName"])),
+    ("policy-gold.yaml", AWS, (0, 0, ["spec.selector"])),
     ("rule-claim.yaml", AWS, (0, 0, ["spec.persistentVolumeClaim"])),
     ("rule-disk-aws.yaml", AWS, (1, 0, [])),
     ("rule-disk-aws.yaml", GOOGLE, (0, 1, [])),
     ("rule-disk-google.yaml", AWS, (0, 2, [])),
     ("rule-disk-google.yaml", GOOGLE, (2, 0, [])),
     ("rule-volume.yaml", AWS, (0, 0, ["spec.persistentVolume"])),
+    ("rule-window.yaml", AWS, (0, 0, ["spec.persistentVolumeClaim"])),
 ]
 
 
@@ -201,6 +211,7 @@ def bound(namespace: str, claim: str, volume: str) -> tuple[Json, Json]:
         ("annotated-claim.yaml", "postgres-data"),
         ("rule-claim.yaml", "mysql-data"),
         ("rule-volume.yaml", "any"),
+        ("rule-window.yaml", "orders-data"),
     ],
 )
 def test_examples_hold_with_what_they_name(tmp_path: Path, file: str, claim: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from shared.access.connect import kubeconfig_client
-from shared.kinds import GROUP
+from shared.kinds import GROUP, WINDOW
 from shared.ports import RulesSource
 from shared.sources.cluster import Cluster
 from shared.sources.file import RulesFile
@@ -159,7 +159,7 @@ def publisher(
 def mirror(data: bytes, name: str = "rules.json.gz") -> RulesSource:
     bucket = FakeBucket()
     bucket.put(name, data, None)
-    return Mirror(bucket, name, f"s3://bucket/{name}", (KEY,))
+    return Mirror(bucket, name, f"s3://bucket/{name}", (KEY, WINDOW))
 
 
 @pytest.mark.parametrize("name", ["rules.json", "rules.json.gz"])

@@ -73,6 +73,9 @@ def _account(account: DiskPlan, zone: ZoneInfo) -> Iterator[Change]:
     disk = account.disk.id
     for sentence in account.policy or ("its rule cannot be read: see Problems",):
         yield Change(disk, "policy", "", sentence)
+    if account.window:
+        state = f"; opens next {local_time(account.opens, zone)}" if account.opens else ""
+        yield Change(disk, "window", "", f"{account.window}{state}")
     if account.newest:
         due = f"; next due {local_time(account.next_due, zone)}" if account.next_due else ""
         yield Change(disk, "newest", "", f"{local_time(account.newest, zone)}{due}")

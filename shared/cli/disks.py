@@ -19,7 +19,7 @@ def disks(report: Report, plan: Plan, zone: ZoneInfo) -> Rows:
     rows = (
         (
             "\n  ".join([disk.disk.id, *disk.rules]),
-            "\n".join(disk.policy) or "its rule cannot be read: see Problems",
+            "\n".join(_policy(disk)) or "its rule cannot be read: see Problems",
             local_time(disk.newest, zone),
             _due(disk, plan.now),
             _kept(disk),
@@ -30,6 +30,10 @@ def disks(report: Report, plan: Plan, zone: ZoneInfo) -> Rows:
         for disk in plan.disks
     )
     return Rows("Disks", ("Disk, rules", "Policy", "Newest", "Due", "Kept", *actions), rows)
+
+
+def _policy(disk: DiskPlan) -> list[str]:
+    return [*disk.policy, *([f"in its window, {disk.window}"] if disk.window else [])]
 
 
 def _due(disk: DiskPlan, now: datetime) -> str:

@@ -42,6 +42,8 @@ def snapshots(found: Explanation, zone: ZoneInfo) -> Rows:
 def _rules(found: Explanation) -> Iterator[Line]:
     for rule in found.rules:
         yield Line(f"  {rule.deltas}: {rule.sentence}\n    from {rule.source}, as {rule.name}")
+        if rule.window:
+            yield Line(f"    window {rule.window}")
     if not found.rules:
         yield Line("  no rule covers it, or none that can be read")
     for problem in found.problems:
@@ -65,6 +67,9 @@ def _times(found: Explanation, zone: ZoneInfo, now: datetime) -> Iterator[Line]:
         yield Line(f"  due now: {found.due}")
     elif found.next_due:
         yield Line(f"  next due {local_time(found.next_due, zone)}")
+    if found.opens:
+        state = "open now" if found.opens <= now else f"opens {local_time(found.opens, zone)}"
+        yield Line(f"  its window: {state}")
 
 
 def _generations(found: Explanation, zone: ZoneInfo, width: int) -> Iterator[Line]:

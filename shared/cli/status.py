@@ -30,10 +30,12 @@ def lines(found: Sequence[DiskHealth], zone: ZoneInfo, now: datetime, wide: bool
 
 def _points(one: DiskHealth, zone: ZoneInfo, now: datetime, wide: bool) -> str:
     if one.newest is None or one.oldest is None:
-        return ""
+        return _opening(one, now)
     parts = [f"newest {words(now - one.newest)} ago"]
     if one.next_due and one.next_due > now:
         parts.append(f"next in {words(one.next_due - now)}")
+    elif opening := _opening(one, now):
+        parts.append(opening)
     parts += [f"{p.filled} of {len(p.cells)} {p.name.partition(' for ')[0]}" for p in one.pictures]
     parts.append(f"oldest {one.oldest.astimezone(zone):%Y-%m-%d}")
     if one.size:
@@ -41,6 +43,12 @@ def _points(one: DiskHealth, zone: ZoneInfo, now: datetime, wide: bool) -> str:
     if wide:
         parts[0] = f"newest {local_time(one.newest, zone)}, {words(now - one.newest)} ago"
     return "; ".join(parts)
+
+
+def _opening(one: DiskHealth, now: datetime) -> str:
+    """Say when a window that is closed opens."""
+    shut = one.opens is not None and one.opens > now
+    return f"its window opens in {words(one.opens - now)}" if one.opens and shut else ""
 
 
 def summary(found: Sequence[DiskHealth]) -> str:
@@ -82,6 +90,8 @@ def to_builtins(found: Sequence[DiskHealth]) -> list[dict[str, Any]]:
             "newest": one.newest and one.newest.isoformat(),
             "oldest": one.oldest and one.oldest.isoformat(),
             "next_due": one.next_due and one.next_due.isoformat(),
+            "window": one.window,
+            "opens": one.opens and one.opens.isoformat(),
             "snapshots": one.snapshots,
             "size_gib": one.size,
             "generations": [

@@ -157,7 +157,8 @@ def _lists(facts: Facts) -> dict[str, Any]:
             for hold in plan.holds
         ],
         "waiting": [
-            Waiting(disk=wait.disk.id, cause=wait.cause, reason=wait.reason) for wait in plan.waits
+            Waiting(disk=wait.disk.id, cause=wait.cause, reason=wait.reason, until=wait.until)
+            for wait in plan.waits
         ],
         "orphans": [
             Orphaned(
@@ -212,6 +213,7 @@ def _summary(facts: Facts) -> Summary:
         held=len(plan.holds),
         unsettled=sum(hold.cause == "unsettled" for hold in plan.holds),
         waiting=len(plan.waits),
+        awaiting_window=sum(wait.cause == "window" for wait in plan.waits),
         problems=len(_problems(facts)),
         notes=sum(problem.severity == "warning" for problem in plan.problems),
         rules_lost=facts.rules_lost,

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.model import Disk, Problem, Snapshot, Source, Uncovered
 
-WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded", "forced"]
+WaitCause = Literal["incomplete-listing", "pending", "failing", "recorded", "forced", "window"]
 HoldCause = Literal[
     "incomplete-listing", "rule-problem", "rules-not-current", "no-lease", "two-key", "unsettled"
 ]
@@ -80,11 +80,12 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
-    """A disk that is due, but not snapshotted in this pass."""
+    """A disk that is due, but not snapshotted in this pass; `until` where its window tells that."""
 
     disk: Disk
     cause: WaitCause
     reason: str
+    until: datetime | None = None
 
 
 class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +97,8 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     failed or vanished since its newest completed one, with what was said of the last in `failing`.
     Where `trusted` a snapshot that this pass begins counts as taken. `states` counts all snapshots
     with our author label.
+    `next_due` is when the next snapshot is due in its `window`, and `due_again` when the one after
+    it is if that is taken now; `opens` is when a window that is closed opens.
     Of what is held as unsettled, the rules in force are unchanged on snapshots `since` then, and
     the disk `settles` then if snapshots go on.
     """
@@ -107,6 +110,9 @@ class DiskPlan(msgspec.Struct, frozen=True, kw_only=True):
     interval: timedelta | None = None
     newest: datetime | None = None
     next_due: datetime | None = None
+    due_again: datetime | None = None
+    window: str = ""
+    opens: datetime | None = None
     overdue: float | None = None
     late: bool = False
     failures: int = 0

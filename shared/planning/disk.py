@@ -1,7 +1,7 @@
 """What is decided about one disk that rules cover. Pure."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from shared.model import Disk, Problem, Rule, Snapshot
@@ -12,7 +12,9 @@ from shared.planning.histories import states_of
 from shared.planning.labels import deltas_text
 from shared.planning.notes import disk_gone, held_too_long, of_disk
 from shared.planning.situation import Situation
+from shared.planning.timing import Rhythm
 from shared.retention.deltas import Deltas, parse
+from shared.windows.window import union
 
 
 class Decision(NamedTuple):
@@ -38,7 +40,7 @@ def decide(disk: Disk, situation: Situation) -> Decision:
     if not rules:
         return Decision(DiskPlan(disk=disk, states=states_of(history)), problems)
     lists = [parse(text) for text in dict.fromkeys(rule.deltas for rule in rules)]
-    due = _due(disk, lists, history, situation)
+    due = _due(disk, rules, history, situation)
     wait = _wait(disk, due, situation)
     if (attempt := situation.attempts.get(disk)) and attempt.gone:
         problems += [disk_gone(rule.source, disk, attempt.reason) for rule in rules]
@@ -58,14 +60,20 @@ def decide(disk: Disk, situation: Situation) -> Decision:
 
 
 def _due(
-    disk: Disk, lists: Sequence[Deltas], history: Sequence[Snapshot], situation: Situation
+    disk: Disk, rules: Sequence[Rule], history: Sequence[Snapshot], situation: Situation
 ) -> Due:
     now, policy, attempt = situation.now, situation.policy, situation.attempts.get(disk)
     ours = [s for s in history if policy.labels.owner(s) != "other"]
-    due = is_due(ours, lists, now, policy.period, attempt)
+    by_hand = policy.creating_only
+    due = is_due(ours, _rhythms(rules, now), now, policy.period, attempt, by_hand)
     if policy.keep_until:
         return forced(due, ours, _forced_before(ours, situation), now, attempt)
     return due
+
+
+def _rhythms(rules: Sequence[Rule], now: datetime) -> list[Rhythm]:
+    found = (Rhythm(parse(rule.deltas).interval(now), rule.window) for rule in rules)
+    return list(dict.fromkeys(found))
 
 
 def _forced_before(history: Sequence[Snapshot], situation: Situation) -> Snapshot | None:
@@ -91,7 +99,9 @@ def _wait(disk: Disk, due: Due, situation: Situation) -> Wait | None:
         return None
     if gap := situation.listing_gap(disk):
         return Wait(disk=disk, cause="incomplete-listing", reason=gap)
-    return Wait(disk=disk, cause=due.wait[0], reason=due.wait[1]) if due.wait else None
+    if not due.wait:
+        return None
+    return Wait(disk=disk, cause=due.wait[0], reason=due.wait[1], until=due.until)
 
 
 def _create(disk: Disk, rules: Sequence[Rule], due: Due) -> Create:
@@ -135,6 +145,7 @@ def _account(
     failed: Sequence[Delete],
     situation: Situation,
 ) -> DiskPlan:
+    window = union(rule.window for rule in rules)
     return DiskPlan(
         disk=disk,
         states=states_of(situation.histories.get(disk, ())),
@@ -142,7 +153,10 @@ def _account(
         policy=tuple(str(deltas) for deltas in lists),
         interval=due.interval,
         newest=due.newest,
-        next_due=due.newest + due.interval if due.newest else situation.now,
+        next_due=due.next,
+        due_again=due.again,
+        window=str(window) if window else "",
+        opens=window.next_opening(situation.now) if window else None,
         overdue=due.overdue,
         late=due.late,
         failures=due.failures,

@@ -8,7 +8,7 @@ from shared.model import Snapshot
 from shared.planning.actions import Attempt, WaitCause
 from shared.planning.attempts import LAG, shown
 from shared.planning.policy import CLOCK_SKEW
-from shared.retention.deltas import Deltas
+from shared.planning.timing import Rhythm, closed, is_late, next_due, turn
 from shared.text import words
 
 #: After so many failures in a row a disk is tried less often.
@@ -19,17 +19,16 @@ PAUSE = timedelta(hours=1)
 STUCK = timedelta(hours=24)
 #: A snapshot that was forced counts as taken for so long, so that calling again carries on.
 FORCED = timedelta(hours=1)
-#: A disk counts as overdue when it is late by more than so many periods.
-LATE_PERIODS = 2
 
 
 class Due(NamedTuple):
     """Whether a disk is due, with the figures that decided it.
 
     `spacing` is the interval less the slack; `newest` is the start of the newest snapshot that has
-    not failed; `wait` says why a due disk is not to be snapshotted now; `late` tells that it
-    should have been by an earlier pass. `failures` counts attempts in a row that failed or
-    vanished, and `failing` is what was said of the last.
+    not failed; `next` is when the next one is due, and `again` when it is if one is taken now.
+    `wait` says why a due disk is not to be snapshotted now, and `until` when its window lets it be;
+    `late` tells that it should have been by an earlier pass. `failures` counts attempts in a row
+    that failed or vanished, and `failing` is what was said of the last.
     """
 
     interval: timedelta
@@ -39,24 +38,34 @@ class Due(NamedTuple):
     due: bool
     late: bool
     reason: str
+    next: datetime
+    again: datetime
     wait: tuple[WaitCause, str] | None = None
+    until: datetime | None = None
     failures: int = 0
     failing: str = ""
 
 
 def is_due(
     snapshots: Iterable[Snapshot],
-    deltas: Sequence[Deltas],
+    rhythms: Sequence[Rhythm],
     now: datetime,
     period: timedelta,
     attempt: Attempt | None = None,
+    by_hand: bool = False,
 ) -> Due:
     """Decide from the snapshots of a disk with our author label, other clusters' left out.
 
-    `attempt` is what is remembered of the disk's last one, for where the listing lies.
+    Args:
+        snapshots: the disk's.
+        rhythms: of its rules, one at least.
+        now: aware, UTC.
+        period: the scheduler's.
+        attempt: what is remembered of the disk's last one, for where the listing lies.
+        by_hand: whether somebody asks for it now, whatever the windows.
     """
-    interval = min(d.interval(now) for d in deltas)
-    spacing = interval - min(period / 2, interval / 4)
+    interval = min(rhythm.interval for rhythm in rhythms)
+    spacing = min(rhythm.spacing(period) for rhythm in rhythms)
     known = [s for s in snapshots if s.started <= now + CLOCK_SKEW]
     newest = max((s.started for s in known if s.state != "failed"), default=None)
     age = None if newest is None else max(now - newest, timedelta(0))
@@ -67,18 +76,44 @@ def is_due(
         newest=newest,
         overdue=None if age is None else round(age / interval - 1, 4),
         due=age is None or age >= spacing,
-        late=_is_late(known, failing, now, interval + LATE_PERIODS * period)
-        and not (attempt and attempt.gone),
+        late=_is_late(known, failing, now, rhythms, period) and not (attempt and attempt.gone),
         reason="no snapshot yet" if age is None else
         f"the last one began {words(age)} ago; interval {words(interval)}",
+        next=next_due(rhythms, newest, now),
+        again=next_due(rhythms, now, now),
         failures=failing.times,
         failing=failing.reason,
     )  # fmt: skip
-    return found._replace(wait=_wait(known, found, failing, attempt, now)) if found.due else found
+    if by_hand:
+        found = _by_hand(found, rhythms, now)
+    elif found.due:
+        found = _in_window(found, rhythms, now, period)
+    if not found.due or found.wait:
+        return found
+    return found._replace(wait=_wait(known, found, failing, attempt, now))
+
+
+def _by_hand(due: Due, rhythms: Sequence[Rhythm], now: datetime) -> Due:
+    """Say that a snapshot is taken outside the window since somebody asks for it."""
+    window = closed(rhythms, now)
+    said = f"; outside its window ({window}), which a backfill does not wait for"
+    return due._replace(reason=due.reason + said) if window else due
+
+
+def _in_window(due: Due, rhythms: Sequence[Rhythm], now: datetime, period: timedelta) -> Due:
+    """Let a disk that is due wait for its window, if it has not waited for too long."""
+    found = turn(rhythms, due.newest, now, period)
+    if found.waits:
+        return due._replace(wait=("window", found.waits), until=found.until)
+    return due._replace(reason=f"{due.reason}; {found.outside}") if found.outside else due
 
 
 def _is_late(
-    known: Sequence[Snapshot], failing: "_Failing", now: datetime, least: timedelta
+    known: Sequence[Snapshot],
+    failing: "_Failing",
+    now: datetime,
+    rhythms: Sequence[Rhythm],
+    period: timedelta,
 ) -> bool:
     """Tell whether the newest that counts as taken is too old.
 
@@ -87,7 +122,9 @@ def _is_late(
     """
     states = {"completed"} if failing.times else {"completed", "pending"}
     newest = max((s.started for s in known if s.state in states), default=None)
-    return newest is None or now - newest > least
+    if newest is None and failing.times:
+        return True
+    return is_late(rhythms, newest, now, period)
 
 
 def forced(
@@ -104,7 +141,7 @@ def forced(
         wait = "forced", f"{before.id} was taken {age} ago, and is kept as long; it counts"
     elif attempt:
         wait = _recorded(list(snapshots), attempt, FORCED, now)
-    return due._replace(due=True, reason=f"forced; {due.reason}", wait=wait)
+    return due._replace(due=True, reason=f"forced; {due.reason}", wait=wait, until=None)
 
 
 class _Failing(NamedTuple):

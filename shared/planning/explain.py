@@ -103,12 +103,14 @@ class _Disk:
             volume=names.volume,
             rules=tuple(
                 RuleUsed(name=r.name, source=str(r.source), deltas=r.deltas,
-                         sentence=str(parse(r.deltas))) for r in self.rules
+                         sentence=str(parse(r.deltas)), window=str(r.window or ""))
+                for r in self.rules
             ),
             newest=account.newest or (self.counted[-1].started if self.counted else None),
             oldest=self.counted[0].started if self.counted else None,
             next_due=account.next_due,
             due=create.reason if create else wait.reason if wait else "",
+            opens=account.opens,
             orphaned="" if self.rules else self._orphaned(),
             problems=tuple(f"{p.source}: {p.message}" for p in problems),
             generations=tuple(_generation(picture) for picture in self._pictures()),

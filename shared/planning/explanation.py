@@ -9,12 +9,16 @@ from shared.model import State
 
 
 class RuleUsed(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that a disk goes by; `source` is the object it stands in."""
+    """A rule that a disk goes by; `source` is the object it stands in.
+
+    `window` is when it lets snapshots be taken; empty is at any time.
+    """
 
     name: str
     source: str
     deltas: str
     sentence: str
+    window: str = ""
 
 
 class MissingPoints(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +69,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
     `claim` (`namespace/name`) and `volume` are what the disk is to the cluster, by its rules, or by
     the labels on its newest snapshot where no rule covers it. `due` says why a snapshot is taken
-    now, or why it waits; empty where none is due. Where no rule covers the disk `orphaned` says
-    what becomes of its snapshots, and the generations are those that its newest one says.
+    now, or why it waits; empty where none is due. `opens` is when the window of its rules opens
+    next, which is now where it is open; null without one. Where no rule covers the disk
+    `orphaned` says what becomes of its snapshots, and the generations are those that its newest
+    one says.
     `snapshots` are all of the disk that have our author label, and the copies whose labels name its
     claim, its volume or its rule, the newest first.
     """
@@ -79,6 +85,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     oldest: datetime | None = None
     next_due: datetime | None = None
     due: str = ""
+    opens: datetime | None = None
     orphaned: str = ""
     problems: tuple[str, ...] = ()
     generations: tuple[Generation, ...] = ()

@@ -86,11 +86,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A disk that is due, but not snapshotted in this pass."""
+    """A disk that is due, but not snapshotted in this pass.
+
+    `until` is when its window lets it be, where that is what it waits for.
+    """
 
     disk: str
     cause: str
     reason: str
+    until: datetime | None = None
 
 
 class Orphaned(msgspec.Struct, frozen=True, kw_only=True):

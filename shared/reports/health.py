@@ -25,7 +25,8 @@ class DiskHealth(NamedTuple):
     """One disk: how it is and why, its completed snapshots, and each generation as a picture.
 
     `size` is of the newest snapshot's disk, in GiB; 0 where the cloud does not tell. `late` is
-    whether an earlier pass should have snapshotted it.
+    whether an earlier pass should have snapshotted it. `window` is when it may be snapshotted;
+    `opens` when that opens next, None without one.
     """
 
     disk: str
@@ -39,6 +40,8 @@ class DiskHealth(NamedTuple):
     size: int
     late: bool
     pictures: tuple[Picture, ...] = ()
+    window: str = ""
+    opens: datetime | None = None
 
 
 def healths(
@@ -93,6 +96,8 @@ def _of(
         size=done[-1].size if done else 0,
         late=account.late,
         pictures=tuple(p for deltas in lists for p in draw(done, deltas, plan.now, others, held)),
+        window=account.window,
+        opens=account.opens,
     )
 
 

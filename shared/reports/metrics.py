@@ -63,7 +63,7 @@ def _counts(report: Report) -> dict[str, int]:
         "SnapshotsFailed": summary.failed_creations + summary.failed_attempts,
         "DeletionsHeld": summary.held - summary.unsettled,
         "DeletionsUnsettled": summary.unsettled,
-        "Deferred": summary.deferred + summary.waiting,
+        "Deferred": summary.deferred + summary.waiting - summary.awaiting_window,
         "Problems": summary.problems,
         "Notes": summary.notes,
         "RulesLost": summary.rules_lost,

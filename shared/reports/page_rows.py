@@ -103,6 +103,9 @@ def _facts(one: DiskHealth, known: Known, page: Page) -> Iterator[tuple[str, str
     yield "Disk", shorten(one.disk, 300)
     for text in dict.fromkeys(rule.deltas for rule in known.rules):
         yield "Rule", f"{text}: {parse(text)}"
+    if one.window:
+        opens = f"; opens next {at(one.opens, zone)}" if one.opens else ""
+        yield "Window", f"{shorten(one.window, 600)}{opens}"
     if one.newest and one.oldest:
         span = f"{at(one.oldest, zone)} to {at(one.newest, zone)}"
         yield "Restore points", f"{one.snapshots}, from {span}"

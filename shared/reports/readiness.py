@@ -63,4 +63,5 @@ _WAITS: dict[WaitCause, str] = {
     "pending": "one is still pending",
     "failing": "the last ones failed, and the next is tried once per interval",
     "recorded": "one was begun that the listing does not show yet",
+    "window": "it waits until its window opens",
 }

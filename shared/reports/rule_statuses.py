@@ -147,7 +147,7 @@ def _next_due(disk: DiskFacts, before: datetime | None, now: datetime) -> dateti
         return None
     due = disk.plan.next_due if disk.plan.newest else None
     if disk.created:
-        due = now + interval
+        due = disk.plan.due_again
     if due and before and abs(due - before) < min(ROUGHLY, interval / 4):
         return before
     return due and _second(due)

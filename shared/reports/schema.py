@@ -45,12 +45,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     `copies` are of no disk's history. `created` + `deleted` + `failed` +
     `deferred` are all planned actions. `failed_attempts` are snapshots of earlier passes that
     turned out to have failed, each counted once. Of what is `held`, `unsettled` waits until its
-    disk is settled. `problems` are errors, `notes` warnings; `rules_lost` is how many disks had a
-    rule lately and have none now, where that is half of them or more. `overdue` disks should have
-    been snapshotted by an earlier pass and were not by this one; `worst_overdue` is the greatest
-    age over interval, minus one, and `worst_disk` the disk that has it, or has no snapshot at all.
-    Of the bound volumes of the whole cluster, `uncovered` have nothing that says anything of them,
-    and of `opted_out` somebody says `none`.
+    disk is settled; of the disks that are `waiting`, those `awaiting_window` are due and wait for
+    their window to open. `problems` are errors, `notes` warnings; `rules_lost` is how many disks
+    had a rule lately and have none now, where that is half of them or more. `overdue` disks should
+    have been snapshotted by an earlier pass and were not by this one; `worst_overdue` is the
+    greatest age over interval, minus one, and `worst_disk` the disk that has it, or has no snapshot
+    at all. Of the bound volumes of the whole cluster, `uncovered` have nothing that says anything
+    of them, and of `opted_out` somebody says `none`.
     """
 
     rules: int = 0
@@ -69,6 +70,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 0
     unsettled: int = 0
     waiting: int = 0
+    awaiting_window: int = 0
     problems: int = 0
     notes: int = 0
     rules_lost: int = 0

@@ -9,6 +9,7 @@ from shared.rules.levels import Step
 from shared.rules.options import Options
 from shared.rules.said import Said, said
 from shared.rules.selecting import Selecting
+from shared.rules.windows import read_window
 
 
 class Defaults:
@@ -82,8 +83,11 @@ class Defaults:
             if policy is not None:
                 self.named.add(policy.value.strip())
             source = Source(DEFAULTS[on], "", item.metadata.name)
-            spoken = said(deltas, policy, self.policies)
-            steps[item.metadata.name] = Step(level, source, spoken, self._told(source, spoken))
+            spoken = said(deltas, policy, self.policies).within(*read_window(item))
+            problem, doubt = self._told(source, spoken), None
+            if spoken.wrong_window:
+                self.problems.append(doubt := spoken.wrong_window.problem(source, False))
+            steps[item.metadata.name] = Step(level, source, spoken, problem, doubt=doubt)
         return steps
 
     def _told(self, source: Source, spoken: Said) -> Problem | None:

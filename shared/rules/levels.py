@@ -15,7 +15,7 @@ class Step(NamedTuple):
     """What one object says at a level.
 
     `problem` is set where it, or a part of it, cannot be read. `ends` tells that it may end the
-    search: another namespace's word does not.
+    search: another namespace's word does not. `doubt` is a problem with its window.
     """
 
     level: Level
@@ -23,6 +23,7 @@ class Step(NamedTuple):
     said: Said
     problem: Problem | None = None
     ends: bool = True
+    doubt: Problem | None = None
 
 
 class Decided(NamedTuple):

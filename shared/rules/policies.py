@@ -7,6 +7,7 @@ from shared.kinds import PersistentVolume, PersistentVolumeClaim, SnapshotPolicy
 from shared.model import Source
 from shared.rules.said import Policies, Said, Written, said
 from shared.rules.selectors import MOST, Selector, known, read_selector
+from shared.rules.windows import read_window
 from shared.rules.wrong import Wrong
 
 _FIELDS = ("namespaceSelector", "claimSelector", "storageClassNames", "volumes")
@@ -52,6 +53,7 @@ def read_policy(item: SnapshotPolicy) -> Policy:
         wrong = Wrong("spec", item.spec, "is not an object; write spec.deltas")
         return Policy(source, Said(wrong=wrong), unreadable=wrong)
     spoken = said(Written("spec.deltas", item.spec.get("deltas")), None, Policies({}))
+    spoken = spoken.within(*read_window(item))
     try:
         return Policy(source, spoken, _selection(item.spec.get("selector")))
     except Wrong as wrong:

@@ -19,9 +19,10 @@ from shared.rules.defaults import Defaults
 from shared.rules.levels import Decided, Step, decide
 from shared.rules.names import SHORT, rule_name, source_of
 from shared.rules.options import Options
-from shared.rules.said import Said, Written, said
+from shared.rules.said import Listed, Said, Written, said
 from shared.rules.selectors import rule_keys
 from shared.rules.targets import Target, targets_of
+from shared.rules.windows import read_window
 from shared.rules.wrong import Skip, Warned, Wrong
 
 #: What says something of a volume by itself, or of its own claim.
@@ -93,6 +94,8 @@ class _Reading:
             if policy is not None and isinstance(policy.value, str):
                 self._named.add(policy.value.strip())
             spoken = said(deltas, policy, self._defaults.policies)
+            if not isinstance(item, SnapshotRule) or isinstance(item.spec, Mapping):
+                spoken = spoken.within(*read_window(item))
             for target in targets:
                 if isinstance(target, Wrong):
                     self._add(target, source)
@@ -126,7 +129,9 @@ class _Reading:
             problem = self._add(spoken.wrong.of(target.disk), source)
         for note in spoken.notes:
             self._add(note.of(target.disk), source)
-        self._rules += [self._rule(source, target, deltas) for deltas in spoken.deltas]
+        if spoken.wrong_window and spoken.lists:
+            self._add(spoken.wrong_window.of(target.disk), source)
+        self._rules += [self._rule(source, target, listed) for listed in spoken.lists]
         ends = _ends(source, target)
         if spoken.none and not ends:
             where = "of another namespace" if target.volume else "of a disk without a volume"
@@ -170,8 +175,10 @@ class _Reading:
             self._held.setdefault(disk, decided.held)
         target = Target(disk, volume)
         for step in steps:
+            if step.doubt:
+                self._held.setdefault(disk, step.doubt)
             self._rules += [
-                self._rule(step.source, target, deltas, step.level) for deltas in step.said.deltas
+                self._rule(step.source, target, listed, step.level) for listed in step.said.lists
             ]
         if namespace and not steps and not own and not decided.held:
             ref = volume.spec.claim_ref
@@ -198,7 +205,7 @@ class _Reading:
 
     # What comes of it
 
-    def _rule(self, source: Source, target: Target, deltas: str, level: Level = "own") -> Rule:
+    def _rule(self, source: Source, target: Target, listed: Listed, level: Level = "own") -> Rule:
         volume = target.volume
         ref = volume.spec.claim_ref if volume else None
         claim = ref.name if ref else ""
@@ -208,12 +215,13 @@ class _Reading:
         return Rule(
             name=rule_name(named, claim if self._options.use_claim_name else ""),
             disk=target.disk,
-            deltas=deltas,
+            deltas=listed.deltas,
             source=source,
             namespace=ref.namespace if ref else source.namespace,
             claim=claim,
             volume=volume.metadata.name if volume else "",
             level=level,
+            window=listed.window,
         )
 
     def _owner(self, volume: PersistentVolume, namespace: str) -> Source:

@@ -10,6 +10,7 @@ from shared.model import Problem
 from shared.retention.deltas import parse
 from shared.rules.wrong import Warned, Wrong
 from shared.text import shorten
+from shared.windows.window import Window
 
 #: In place of deltas: not backed up.
 NONE = "none"
@@ -22,18 +23,38 @@ class Written(NamedTuple):
     value: Any
 
 
+class Listed(NamedTuple):
+    """A normalised list of deltas, and when its snapshots may be taken; None is at any time."""
+
+    deltas: str
+    window: Window | None = None
+
+
 class Said(NamedTuple):
     """What an object says.
 
-    `deltas` are normalised lists; `none` tells that its disks are not to be backed up. `wrong` is
-    what cannot be read of it, and `held` a problem of others that keeps it from being read.
+    `none` tells that its disks are not to be backed up. `wrong` is what cannot be read of it, and
+    `held` a problem of others that keeps it from being read. `wrong_window` stops no backup, and
+    holds deletions.
     """
 
-    deltas: tuple[str, ...] = ()
+    lists: tuple[Listed, ...] = ()
     none: bool = False
     wrong: Wrong | None = None
     held: Problem | None = None
     notes: tuple[Warned, ...] = ()
+    wrong_window: Wrong | None = None
+
+    @property
+    def deltas(self) -> tuple[str, ...]:
+        """The lists, without their windows."""
+        return tuple(listed.deltas for listed in self.lists)
+
+    def within(self, window: Window | None, wrong: Wrong | None) -> "Said":
+        """Add the object's own window, which replaces that of a policy it names."""
+        if window is None:
+            return self._replace(wrong_window=wrong)
+        return self._replace(lists=tuple(Listed(one.deltas, window) for one in self.lists))
 
     @property
     def broken(self) -> bool:
@@ -61,7 +82,7 @@ class Policies(NamedTuple):
         if said.broken:
             why = f"SnapshotPolicy {name.strip()} has an error, so that nobody can use it"
             return Said(wrong=Wrong(field, name, why))
-        return said._replace(notes=())
+        return said._replace(notes=(), wrong_window=None)
 
     def _missing(self, name: str) -> str:
         if name.lower() == NONE:
@@ -90,10 +111,10 @@ def said(deltas: Written | None, policy: Written | None, policies: Policies) -> 
 
 
 def _united(parts: Sequence[Said]) -> Said:
-    deltas = dict.fromkeys(text for part in parts for text in part.deltas)
+    lists = dict.fromkeys(listed for part in parts for listed in part.lists)
     return Said(
-        deltas=tuple(deltas),
-        none=any(part.none for part in parts) and not deltas,
+        lists=tuple(lists),
+        none=any(part.none for part in parts) and not lists,
         wrong=next((part.wrong for part in parts if part.wrong), None),
         held=next((part.held for part in parts if part.held), None),
         notes=tuple(note for part in parts for note in part.notes),
@@ -112,7 +133,7 @@ def _deltas(written: Written) -> Said:
         return Said(wrong=Wrong(field, text, str(error)))
     unordered = "is not in ascending order; it is read as if it were"
     notes = () if deltas.in_order else (Warned(field, text, unordered),)
-    return Said(deltas=(deltas.text,), notes=notes)
+    return Said(lists=(Listed(deltas.text),), notes=notes)
 
 
 def _no_text(value: object) -> str:

@@ -94,7 +94,11 @@ class Selecting:
             self.problems.append(problem)
         if policy.unreadable and policy.unreadable is not said.wrong:
             self.problems.append(policy.unreadable.problem(policy.source, False))
-        return Step("policy", policy.source, said, problem)
+        doubt = None
+        if said.wrong_window:
+            doubt = said.wrong_window.problem(policy.source, False)
+            self.problems.append(doubt)
+        return Step("policy", policy.source, said, problem, doubt=doubt)
 
     def _why_unknown(self) -> Problem | None:
         """Say why nobody can tell which policies select a volume: one of them cannot be read."""

@@ -15,7 +15,7 @@ from shared.passes.trust import RulesReader
 from shared.planning.actions import Attempt
 from shared.planning.attempts import review
 from shared.planning.due import is_due
-from shared.retention.deltas import parse
+from shared.planning.timing import Rhythm
 from shared.rules.options import Options
 from shared.rules.read import read_rules
 from tests.clock import NOON, VirtualClock
@@ -96,7 +96,7 @@ def test_any_bytes_are_a_state_or_refused(data: bytes) -> None:
 def _judge(found: Mapping[str, Attempt]) -> None:
     for record in found.values():
         for tail in ([], [snapshot("snap-a", NOON - timedelta(hours=2))]):
-            is_due(tail, [parse("PT1H P1D")], NOON, timedelta(minutes=5), record)
+            is_due(tail, [Rhythm(timedelta(hours=1))], NOON, timedelta(minutes=5), record)
 
 
 @fuzz(100)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from shared.bucket.storage import Storage
 from shared.errors import BucketError, Conflict
+from shared.kinds import WINDOW
 from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.ports import Stored
@@ -66,7 +67,9 @@ class FakeBucket:
 
 def storage_in(bucket: FakeBucket) -> Storage:
     """Give the storage whose mirror is `demo/rules.json`."""
-    return Storage(bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", (KEY,)))
+    return Storage(
+        bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", (KEY, WINDOW))
+    )
 
 
 def ports_with(cluster: FakeCluster, cloud: FakeCloud, bucket: FakeBucket) -> Ports:

@@ -146,6 +146,13 @@ def rules_of(objects: Objects, **options: Any) -> RuleSet:
     return read_rules(objects, EBSVolumes(), Options(**options))
 
 
+def annotated(item: Json, **annotations: str) -> Json:
+    """Add annotations of our group to an object, such as `window`."""
+    metadata = item["metadata"]
+    more = {f"backup.kubernetes.io/{name}": text for name, text in annotations.items()}
+    return item | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | more}}
+
+
 def _annotated(metadata: Json, deltas: Any, policy: Any = None) -> Json:
     found = {KEY: deltas, POLICY_ANNOTATION: policy}
     annotations = {key: value for key, value in found.items() if value is not None}

@@ -10,7 +10,7 @@ from typing import Any
 from shared.model import Disk, Source
 from shared.reports.schema import Report
 from tests.shared.objects_builders import by_disk, claim, snapshot_rule, volume
-from tests.simulation import oracle
+from tests.simulation import oracle, windows
 from tests.simulation.oracle import AUTHOR, CLUSTER, DAY, DELTAS, HOUR, MINUTE, Json
 from tests.simulation.world import MIRROR, REGIONS, PassLog, World
 
@@ -104,8 +104,17 @@ class Life:
                 disk = rng.choice(known)
             spec = by_disk(disk.name, disk.scope)
             world.items.append(snapshot_rule(f"rule-{number}", deltas=text, **spec))
+        self._window(next(i for i in reversed(world.items) if i in self._ruled()))
         if disk not in known and rng.random() < 0.6:
             self._past(disk, text)
+
+    def _window(self, item: Json) -> None:
+        """Give a rule a window, or none, or one that cannot be read."""
+        rng = self.world.windows
+        if self.world.windowed:
+            mangled = rng.random() < 0.03
+            windows.write(item, rng.choice((*windows.SOME, None)), mangled)
+            self.world.faults["window mangled"] += mangled
 
     def _past(self, disk: Disk, text: str) -> None:
         """Give a disk the snapshots that a rule would have left if it had been there for long."""
@@ -143,7 +152,10 @@ class Life:
             item["metadata"]["annotations"][oracle.KEY] = text
 
     def edit(self) -> None:
-        self._write(self._rule(), self.world.deltas())
+        item = self._rule()
+        self._write(item, self.world.deltas())
+        if item and self.world.windows.random() < 0.5:
+            self._window(item)
 
     def mangle(self) -> None:
         self._write(self._rule(), self.rng.choice(oracle.MANGLED))

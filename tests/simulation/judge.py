@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.model import Disk
 from shared.passes.run import Outcome
 from shared.settings import Settings
-from tests.simulation import oracle
+from tests.simulation import oracle, windows
 from tests.simulation.oracle import CLUSTER, DAY, DELTAS, LAG, MINUTE, Past
 from tests.simulation.world import MIRROR, PassLog, Real, Violation, World
 
@@ -46,6 +46,7 @@ class Judge:
         self.made.append(made)
         if log.degraded or log.request.force:
             self._exempt.add(made.id)
+        self._in_window(log, made)
         rules = log.rules()
         lists = [*rules.deltas.get(made.disk.name, [])]
         if made.disk.name in rules.broken:
@@ -70,6 +71,32 @@ class Judge:
                     f"{made.started - other.started} after {other.id} of pass "
                     f"{other.maker.number}; least {least}"
                 )
+
+    def _in_window(self, log: PassLog, made: Real) -> None:
+        """P4: in a window of its rules, unless it has waited for too long or by hand."""
+        rules = log.rules()
+        if not rules.windowed(made.disk.name) or log.request.mode == "backfill":
+            return
+        timed = rules.timed[made.disk.name]
+        since, until = log.begun - TOLERANCE, made.started + TOLERANCE
+        if any(windows.open_sometime(hours, since, until) for _, hours in timed):
+            self.world.faults["in a window"] += 1
+            return
+        seen = [s.started for s in log.seen[made.disk.scope].snapshots
+                if s.disk == made.disk and s.state != "failed"
+                and oracle.ours(s.labels, log.cluster)]  # fmt: skip
+        age = made.started - max(seen, default=made.started)
+        self.world.faults["outside a window"] += 1
+        if not any(age >= self._overrun(one) - TOLERANCE - MINUTE for one in timed):
+            raise Violation(
+                f"P4: pass {log.number} began {made.id} of {made.disk.name} outside its windows, "
+                f"{age} after the newest"
+            )
+
+    def _overrun(self, timed: windows.Timed) -> timedelta:
+        """Tell after how long a rule lets a disk be snapshotted outside its window."""
+        every = oracle.interval([timed[0]], self.world.now())
+        return 2 * max(every, timed[1].gap if timed[1] else every)
 
     # P1, P2, P3 and P7
 
@@ -231,10 +258,33 @@ class Judge:
                 continue
             good = [s for s in found if not s.phantom and s.state(now) != "failed"]
             newest = max((s.started for s in good), default=None)
+            if rules.windowed(disk):
+                self._taken_in_windows(disk, rules.timed[disk], newest)
+                continue
             every = max(oracle.interval(lists, now + n * TOLERANCE) for n in (-1, 0))
             least = oracle.spacing(every, self.period)
+            if disk in rules.broken and any(hours for _, hours in rules.timed[disk]):
+                continue  # what cannot be understood may have been the rule that does not wait
+            open_ones = [text for text, hours in rules.timed[disk] if hours is None]
+            if open_ones and disk not in rules.broken:  # the others may wait
+                every = max(oracle.interval(open_ones, now + n * TOLERANCE) for n in (-1, 0))
+                least = oracle.spacing(every, self.period)
             if newest is None or now - newest >= least + TOLERANCE:
                 raise Violation(f"P5: {disk} is due since {newest}, every {every}")
+
+    def _taken_in_windows(
+        self, disk: str, timed: list[windows.Timed], newest: datetime | None
+    ) -> None:
+        """P5, with windows: what is due has its snapshot while one is open, or after too long."""
+        now = self.world.now()
+        for one in timed:
+            text, hours = one
+            every = max(oracle.interval([text], now + n * TOLERANCE) for n in (-1, 0))
+            age = None if newest is None else now - newest - TOLERANCE
+            due = age is None or age >= oracle.spacing(every, self.period)
+            over = age is not None and age >= self._overrun(one)
+            if due and (over or windows.open_throughout(hours, now - 2 * TOLERANCE, now)):
+                raise Violation(f"P5: {disk} is due since {newest}, in {hours}")
 
     def all_gone(self, log: PassLog, held: Mapping[str, str]) -> None:
         """P5: nothing that should go remains, but for what is lawfully held; by name, with why."""

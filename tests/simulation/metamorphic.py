@@ -76,7 +76,7 @@ def decided(found: Plan, without: Disk | None = None) -> Decided:
 def check(asked: Asked, rng: random.Random) -> str:
     """Make the plan again in every way; say what breaks, nothing where none does."""
     made = asked.again()
-    for one in (_order, _unrelated, _halves, _shifted, _a_rule_more):
+    for one in (_order, _unrelated, _halves, _shifted, _a_rule_more, _always_open):
         if what := one(asked, made, rng):
             return f"{one.__name__.strip('_')}: {what}"
     return ""
@@ -123,6 +123,8 @@ def _halves(asked: Asked, made: Plan, rng: random.Random) -> str:
 def _shifted(asked: Asked, made: Plan, rng: random.Random) -> str:
     """Shift all times by some days: that changes nothing, but for the lengths of months."""
     texts = {rule.deltas for rule in asked.ruleset.rules} | {s.deltas for s in asked.snapshots}
+    if any(rule.window for rule in asked.ruleset.rules):
+        return ""
     if asked.policy.keep_until or any(re.search(r"P\d+[MY]", text) for text in texts):
         return ""
     attempts = {
@@ -133,6 +135,17 @@ def _shifted(asked: Asked, made: Plan, rng: random.Random) -> str:
         snapshots=[_later(s) for s in asked.snapshots], now=asked.now + SHIFT, attempts=attempts
     )
     return _differ(made, later)
+
+
+def _always_open(asked: Asked, made: Plan, rng: random.Random) -> str:
+    """Take all windows away: the same is kept, and no disk is snapshotted less."""
+    rules = tuple(msgspec.structs.replace(rule, window=None) for rule in asked.ruleset.rules)
+    free = asked.again(ruleset=msgspec.structs.replace(asked.ruleset, rules=rules))
+    less = {create.disk for create in made.creates} - {create.disk for create in free.creates}
+    if less or any(wait.cause == "window" for wait in free.waits):
+        return f"{less} are snapshotted only with windows"
+    kept = [{d.disk: sum(d.kept.values()) + d.holds for d in one.disks} for one in (made, free)]
+    return "" if kept[0] == kept[1] else "windows change what is kept"
 
 
 def _later(found: Snapshot) -> Snapshot:

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 from tarsnapper.expire import expire as tarsnapper
 
+from tests.simulation import windows
+from tests.simulation.windows import Timed
+
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: The deltas that the simulation writes, by how fast the worlds are in which most rules are so.
 TEMPOS: dict[str, tuple[str, ...]] = {
@@ -39,23 +42,37 @@ _UNITS = {"W": timedelta(weeks=1), "D": DAY, "H": HOUR, "M": MINUTE}
 
 
 class Rules(NamedTuple):
-    """Of each disk the deltas that can be understood; `broken` disks have a rule that cannot."""
+    """Of each disk the deltas that can be understood; `broken` disks have a rule that cannot.
+
+    `timed` has each of these deltas with the window of its rule.
+    """
 
     deltas: Mapping[str, list[str]]
     broken: frozenset[str]
+    timed: Mapping[str, list[Timed]]
+
+    def windowed(self, disk: str) -> bool:
+        """Tell whether each rule of a disk has a window, and all can be read."""
+        found = self.timed.get(disk, [])
+        return disk not in self.broken and bool(found) and all(hours for _, hours in found)
 
 
 def rules_of(items: Iterable[Json]) -> Rules:
     """Read what the objects of a cluster ask for."""
     items = list(items)
     found: dict[str, list[str]] = {}
+    timed: dict[str, list[Timed]] = {}
     broken = set()
     volumes = {i["metadata"]["name"]: i for i in items if i["kind"] == "PersistentVolume"}
 
-    def add(volume: Json | str, text: Any) -> None:
+    def add(volume: Json | str, text: Any, item: Json) -> None:
         name = volume if isinstance(volume, str) else volume["spec"]["csi"]["volumeHandle"]
         if isinstance(text, str) and read(text):
+            hours, mangled = windows.of(item)
             found.setdefault(name, []).append(text)
+            timed.setdefault(name, []).append((text, hours))
+            if mangled:
+                broken.add(name)
         else:
             broken.add(name)
 
@@ -63,17 +80,17 @@ def rules_of(items: Iterable[Json]) -> Rules:
         written = item["metadata"].get("annotations") or {}
         if item["kind"] == "SnapshotRule":
             spec = item["spec"]
-            add(spec["disk"]["volumeId"], spec.get("deltas"))
+            add(spec["disk"]["volumeId"], spec.get("deltas"), item)
         elif KEY in written and item["kind"] == "PersistentVolume":
-            add(item, written[KEY])
+            add(item, written[KEY], item)
         elif KEY in written:
             meta, volume = item["metadata"], volumes.get(item["spec"].get("volumeName", ""))
             ref = (volume or {}).get("spec", {}).get("claimRef", {})
             if volume and (ref.get("namespace"), ref.get("name"), ref.get("uid")) == (
                 meta["namespace"], meta["name"], meta["uid"]
             ):  # fmt: skip
-                add(volume, written[KEY])
-    return Rules(found, frozenset(broken))
+                add(volume, written[KEY], item)
+    return Rules(found, frozenset(broken), timed)
 
 
 # Deltas

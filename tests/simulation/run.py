@@ -28,7 +28,7 @@ from shared.settings import Settings
 from shared.sources.mirror import Mirror
 from tests.clock import VirtualClock
 from tests.shared.objects_builders import decode
-from tests.simulation import metamorphic, oracle
+from tests.simulation import metamorphic, oracle, windows
 from tests.simulation.cloud import SimBucket, SimCloud, SimCluster
 from tests.simulation.events import UNITS, Life
 from tests.simulation.judge import DEADLINE, Judge
@@ -175,10 +175,12 @@ class Simulation:
         """Tell how long it is until a disk is due, a period at least."""
         now, world = self.world.now(), self.world
         waits = [self.period]
-        for disk, lists in oracle.rules_of(world.items).deltas.items():
+        for disk, timed in oracle.rules_of(world.items).timed.items():
             started = [s.started for s in world.of_disk(disk) if not s.fails and s.started <= now]
             if started:
-                waits.append(max(started) + oracle.interval(lists, now) - now)
+                for text, hours in timed:
+                    due = max(max(started) + oracle.interval([text], now), now)
+                    waits.append(windows.opens(hours, due) - now)
         return max(min(waits[1:], default=self.period), self.period)
 
     def guarded(self, log: PassLog, errors: list[BaseException]) -> None:
@@ -313,7 +315,10 @@ class Simulation:
             # On the dot, as a scheduler fires: only so a slack that is missing shows.
             at = first + number * self.period.total_seconds()
             self.calm_pass(timedelta(seconds=at - world.clock.monotonic()))
-        for disk, lists in oracle.rules_of(world.items).deltas.items():
+        rules = oracle.rules_of(world.items)
+        for disk, lists in rules.deltas.items():
+            if any(hours for _, hours in rules.timed[disk]):
+                continue
             every = oracle.interval(lists, begun)
             # What the daemon made counts as well, such as one that was dated ahead until now.
             found = {s.id: s for s in (*self.judge.made, *world.of_disk(disk))}.values()
@@ -335,8 +340,11 @@ class Simulation:
             self.judge.all_gone(log, held(outcome))
         longest = self.settings.settle_after + DAY
         for hold in outcome.plan.holds:
+            if self._too_far_apart(rules, hold.snapshot.disk.name):
+                continue
             lists = rules.deltas.get(hold.snapshot.disk.name, [])
             every = oracle.interval(lists, world.now()) if lists else timedelta(0)
+            every += windows.longest(rules.timed.get(hold.snapshot.disk.name, []))
             gap = self.settings.settle_after + every + 2 * DAY
             # Where what the keep label keeps has a former list, what is younger waits anew.
             waited = world.now() - max(start, hold.snapshot.started)
@@ -347,6 +355,13 @@ class Simulation:
         if summary.rules and not summary.rules_lost and not due and not log.beaten:
             raise Violation(f"all is well in the end, and no heartbeat says so: {summary}")
         world.faults["settled"] += not summary.unsettled
+
+    def _too_far_apart(self, rules: oracle.Rules, disk: str) -> bool:
+        """Tell whether a window is closed for longer than a list reaches: that never settles."""
+        lists = rules.deltas.get(disk, [])
+        gap = windows.longest(rules.timed.get(disk, []))
+        reaches = [oracle.resolve(text, self.world.now())[-1] for text in lists]
+        return bool(gap) and gap + oracle.interval(lists, self.world.now()) >= min(reaches)
 
 
 def held(outcome: Outcome) -> dict[str, str]:

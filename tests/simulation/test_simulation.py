@@ -23,7 +23,8 @@ FAULTS = {
 MET = {
     "accepted", "all is well", "attempt failed", "backfill", "deleted once settled", "forced",
     "held until settled", "one scope", "other id told", "plan", "planned again", "release",
-    "released", "rules lost told", "settled",
+    "released", "rules lost told", "settled", "in a window", "outside a window",
+    "window mangled",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.reports.pings import CLUSTER_ID
 from shared.reports.schema import Report
 from shared.settings import Settings
-from tests.simulation import oracle
+from tests.simulation import oracle, windows
 from tests.simulation.events import Life
 from tests.simulation.oracle import DAY, LAG, MINUTE
 from tests.simulation.world import PassLog, Real, Violation, World
@@ -98,12 +98,39 @@ class Wellness:
         if mine and not self._known_failures(log, name, max(done, default=None)):
             return
         newest = max(done + listed, default=None)
+        timed = log.rules().timed[name]
+        if name in log.rules().broken and any(hours for _, hours in timed):
+            return  # what cannot be understood may have been the rule that does not wait
+        if log.rules().windowed(name):
+            self._taken_in_windows(log, name, newest)
+            return
+        open_ones = [text for text, hours in timed if hours is None]
+        if open_ones and name not in log.rules().broken:
+            lists = open_ones
         every = max(oracle.interval(lists, now + n * TOLERANCE) for n in (-1, 0, 1))
         if newest is None or now - newest > every + 2 * self.period + LAG + TOLERANCE:
             raise Violation(
                 f"pass {log.number} says that all is well, but {name} has none since {newest}, "
                 f"every {every}"
             )
+
+    def _taken_in_windows(self, log: PassLog, name: str, newest: datetime | None) -> None:
+        """Look whether a disk lacks a snapshot for which its window was open long enough."""
+        now = self.world.now()
+        if now - self.world.back.get(name, now - 2 * REMEMBERED) < REMEMBERED:
+            return  # it is tried, and known to be there again, only when a pass meets its window
+        for text, hours in log.rules().timed[name]:
+            every = max(oracle.interval([text], now + n * TOLERANCE) for n in (-1, 0, 1))
+            if newest is None:
+                late = windows.open_throughout(hours, log.begun - TOLERANCE, now + TOLERANCE)
+            else:
+                late_at = windows.late_after(hours, newest + every, every, self.period)
+                late = now > late_at + LAG + TOLERANCE
+            if late:
+                raise Violation(
+                    f"pass {log.number} says that all is well, but {name} has none since {newest}, "
+                    f"in {hours}"
+                )
 
     def _known_failures(self, log: PassLog, name: str, good: datetime | None) -> list[str]:
         """List this cluster's attempts since the newest completed one that must be known as failed.

@@ -125,13 +125,16 @@ class World:
     """Everything there is, and what goes wrong with it; `faults` counts that by kind.
 
     `tempo` is how frequent most rules are, and `google` tells how the cloud behaves. `places` are
-    the scopes of all disks; `gone` are those that do not exist, and `back` when others were found.
+    the scopes of all disks; where `windowed` rules have windows, which `windows` chooses. `gone`
+    are those disks that do not exist, and `back` when others were found.
     """
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.clock = VirtualClock()
         self.baton = Baton(self.rng)
+        self.windows = random.Random(f"windows of {seed}")
+        self.windowed = self.windows.random() < 0.4
         self.tempo = self.rng.choice(("hours", "hours", "days", "weeks"))
         self.google = self.rng.random() < 0.5
         self.cluster_name = "demo"

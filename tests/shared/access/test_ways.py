@@ -9,9 +9,11 @@ from shared.access.connect import in_cluster_client
 from shared.access.ways import Way, choose, find
 from shared.environment import load
 from shared.errors import SettingsError
+from shared.kinds import WINDOW
 from shared.settings import Settings
 from shared.sources.file import RulesFile
 from tests.emulators.kube import Kube
+from tests.shared.objects_builders import DELTAS, KEY, annotated, volume
 
 FILE, SECRET, NAME = "KUBE_CONFIG_FILE", "KUBE_CONFIG_SECRET", "CLUSTER_NAME"
 
@@ -112,3 +114,13 @@ def test_an_arn_gives_its_last_part(tmp_path: Path) -> None:
         path = kube.kubeconfig(tmp_path / "config", arn)
     settings = load(Settings, {FILE: str(path)})
     assert "production" == find(settings, None, None, lambda _: str, lambda _: Way(str))[1]
+
+
+def test_deltas_and_windows_are_kept_of_annotations(tmp_path: Path) -> None:
+    """What a live read trims away no pass goes by."""
+    item = annotated(volume(deltas=DELTAS), window="01:00-05:00", other="x")
+    with Kube([item]) as kube:
+        settings = load(Settings, {FILE: str(kube.kubeconfig(tmp_path / "config"))})
+        source, _ = find(settings, None, None, lambda _: str, lambda _: Way(str))
+        (found,) = source.read().volumes
+    assert {KEY: DELTAS, WINDOW: "01:00-05:00"} == found.metadata.annotations

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.model import Snapshot, State
 from shared.planning.actions import Attempt
 from shared.planning.due import Due, is_due
+from shared.planning.timing import Rhythm
 from shared.retention.deltas import parse
 from shared.text import words
 from tests.shared.builders import DAY, HOUR, NOW, hourly, snapshot
@@ -26,7 +27,11 @@ def due(
     now: datetime = NOW,
     period: timedelta = PERIOD,
 ) -> Due:
-    return is_due(snapshots, [parse(text) for text in deltas], now, period)
+    return is_due(snapshots, rhythms(*deltas, now=now), now, period)
+
+
+def rhythms(*deltas: str, now: datetime = NOW) -> list[Rhythm]:
+    return [Rhythm(parse(text).interval(now)) for text in deltas]
 
 
 def aged(age: timedelta, state: State = "completed", number: int = 1) -> Snapshot:
@@ -35,7 +40,8 @@ def aged(age: timedelta, state: State = "completed", number: int = 1) -> Snapsho
 
 def test_is_due_without_any_snapshot() -> None:
     """A disk that has no snapshot yet is due at once, however late."""
-    assert Due(HOUR, 57.5 * MINUTE, None, None, True, True, "no snapshot yet") == due()
+    again = NOW + HOUR
+    assert Due(HOUR, 57.5 * MINUTE, None, None, True, True, "no snapshot yet", NOW, again) == due()
 
 
 @pytest.mark.parametrize(
@@ -247,7 +253,7 @@ def test_waits_for_what_was_begun_and_does_not_show(
     """Answered or not: for an hour at most, however often it failed before."""
     attempt = Attempt(at=NOW - age, spacing=6 * HOUR, **more)
     history = [aged(7 * HOUR, number=2)] + ([aged(age, shown)] if shown else [])
-    found = is_due(history, [parse("PT6H P1D")], NOW, PERIOD, attempt)
+    found = is_due(history, rhythms("PT6H P1D"), NOW, PERIOD, attempt)
     assert found.due
     assert begins == (found.wait is None)
     assert begins or (found.wait and found.wait[0] == "recorded")
@@ -267,7 +273,7 @@ def test_waits_for_what_was_begun_and_does_not_show(
 def test_after_three_failures_it_is_tried_once_an_hour(deltas: str, age: int, waits: bool) -> None:
     """Or once per interval, where that is shorter; the reason says what failed."""
     attempt = Attempt(at=NOW - age * MINUTE, spacing=HOUR, ended=True, failures=3, reason="full")
-    found = is_due([], [parse(deltas)], NOW, PERIOD, attempt)
+    found = is_due([], rhythms(deltas), NOW, PERIOD, attempt)
     assert (3, "full") == (found.failures, found.failing)
     assert waits == (found.wait is not None and found.wait[0] == "failing")
     assert not waits or (found.wait and "full" in found.wait[1])
@@ -276,7 +282,7 @@ def test_after_three_failures_it_is_tried_once_an_hour(deltas: str, age: int, wa
 def test_a_disk_that_is_gone_is_not_late() -> None:
     """It is its rule's problem, and nobody's alarm that a snapshot is missing."""
     attempt = Attempt(at=NOW - DAY, spacing=HOUR, ended=True, failures=9, gone=True)
-    assert not is_due([aged(2 * DAY)], [parse("PT1H P1D")], NOW, PERIOD, attempt).late
+    assert not is_due([aged(2 * DAY)], rhythms("PT1H P1D"), NOW, PERIOD, attempt).late
 
 
 @pytest.mark.parametrize(
@@ -298,7 +304,7 @@ def test_counts_failures_by_what_knows_of_more(
     if remembered:
         attempt = Attempt(at=NOW - HOUR, spacing=HOUR, ended=True, failures=remembered,
                           code="Limit", reason="too many")  # fmt: skip
-    found = is_due(history, [parse("PT1H P1D")], NOW, PERIOD, attempt)
+    found = is_due(history, rhythms("PT1H P1D"), NOW, PERIOD, attempt)
     assert (times, said) == (found.failures, found.failing)
 
 

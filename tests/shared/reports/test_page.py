@@ -20,6 +20,7 @@ from shared.reports.page import Facts, render
 from shared.reports.page_memory import Remembered, State, changes
 from shared.reports.schema import Report, Summary
 from shared.reports.timeline import of_letters
+from shared.windows.parse import parse as parse_window
 from tests.shared.builders import DAY, HOUR, NOW, disk, hourly, rule
 from tests.shared.objects_builders import POLICY
 
@@ -271,3 +272,12 @@ def test_says_what_could_not_be_seen() -> None:
     assert "The cluster could not be read." in found
     assert "eu-west-1 is listed incompletely. no answer" in found
     assert "create failed: d . Limit too many" in found
+
+
+def test_tells_the_window_and_when_it_opens() -> None:
+    """Beside the deltas; only where there is one."""
+    night = msgspec.structs.replace(rule(DELTAS), window=parse_window("01:00-05:00 Europe/Berlin"))
+    told = "Window: 01:00-05:00 Europe/Berlin; opens next 2026-06-15 23:00"
+    assert told in "".join(Reader(page(night, snapshots=hourly(3, NOW))).texts)
+    without = "".join(Reader(page(rule(DELTAS), snapshots=hourly(3, NOW))).texts)
+    assert "Window: " not in without

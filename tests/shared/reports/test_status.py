@@ -251,6 +251,18 @@ def test_says_what_it_waits_for(states: list[Any], said: str) -> None:
     assert world.ready()[2].endswith(said)
 
 
+def test_the_next_one_is_due_in_its_window() -> None:
+    """Before the snapshot and after it; while it waits the rule is ready."""
+    night = [{"start": "01:00", "end": "05:00"}]
+    items = [snapshot_rule(deltas="P1D P7D", window=night, **by_disk())]
+    world = World(*items, snapshots=[snapshot("snap-1", NOW - 30 * HOUR, disk=DISK)])
+    world.run()
+    assert "2026-06-16T01:00:00Z" == world.status()["nextDue"]
+    assert "True" == world.ready()[0]
+    world.run(NOW + 13 * HOUR)
+    assert "2026-06-17T01:00:00Z" == world.status()["nextDue"]
+
+
 def test_a_disk_without_any_snapshot_has_no_next_one() -> None:
     """It is due in every pass, and a time that moves with the clock would be written in each."""
     world = World(*by_claim())

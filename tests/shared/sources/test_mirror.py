@@ -15,12 +15,16 @@ from hypothesis import strategies as st
 
 from shared.access.connect import kubeconfig_client
 from shared.errors import ClusterError
+from shared.kinds import WINDOW
 from shared.objects import Objects
 from shared.sources.cluster import Cluster
 from shared.sources.mirror import Mirror
 from tests.emulators.kube import Kube
 from tests.shared.fake_bucket import KEY, MIRROR, FakeBucket, storage_in
 from tests.shared.objects_builders import (
+    DELTAS,
+    annotated,
+    by_disk,
     claim,
     clusters,
     decode,
@@ -94,6 +98,20 @@ def test_holds_only_what_is_read() -> None:
     assert [KEY] == list(found["items"][0]["metadata"]["annotations"])
 
 
+def test_holds_windows() -> None:
+    """A pass that goes by the mirror waits for the same windows."""
+    fields = [{"start": "01:00", "end": "05:00"}]
+    items = [
+        annotated(volume(deltas=DELTAS), window="01:00-05:00"),
+        annotated(claim(deltas=DELTAS), window="not 08:00-20:00"),
+        snapshot_rule(window=fields, **by_disk()),
+    ]
+    objects = decode(*items)
+    found = rules_of(objects).rules
+    assert 3 == len([rule for rule in found if rule.window])
+    assert found == rules_of(reread(objects)).rules
+
+
 @pytest.mark.parametrize("prefix", ["topology.kubernetes.io", "failure-domain.beta.kubernetes.io"])
 def test_holds_the_labels_that_place_a_volume(prefix: str) -> None:
     """An old in-tree volume without node affinity has its zone nowhere else."""
@@ -143,7 +161,7 @@ def test_holds_what_restore_reads() -> None:
 def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
     """`.gz` writes gzip; what is read may be either, whatever it is called."""
     bucket = FakeBucket()
-    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", (KEY,))
+    packed = Mirror(bucket, "rules.json.gz", "s3://bucket/rules.json.gz", (KEY, WINDOW))
     data = packed.encode(decode(*ITEMS))
     packed.renew(data, None, msgspec.UNSET)  # type: ignore[arg-type]
     assert data == gzip.decompress(bucket.objects["rules.json.gz"][0])
@@ -151,7 +169,7 @@ def test_is_compressed_by_its_name_and_read_by_its_content() -> None:
     for name in ("rules.json", "rules.json.gz"):
         for stored in (data, gzip.compress(data)):
             bucket.put(name, stored, None)
-            read = Mirror(bucket, name, f"s3://bucket/{name}", (KEY,)).read()
+            read = Mirror(bucket, name, f"s3://bucket/{name}", (KEY, WINDOW)).read()
             assert rules(decode(*ITEMS)) == rules(read)
 
 
