@@ -10,6 +10,24 @@ locals {
   prefix = "${replace(var.project_id, "/[.:]/", "-")}-${var.name}"
 }
 
+# Whose bucket it is: known only by the project's number, which Cloud Storage tells.
+data "google_project" "bucket" {
+  count      = var.bucket_project == "" ? 0 : 1
+  project_id = var.bucket_project
+}
+
+data "google_storage_bucket" "own" {
+  count = var.bucket_project == "" ? 0 : 1
+  name  = var.bucket
+
+  lifecycle {
+    postcondition {
+      condition     = tostring(self.project_number) == data.google_project.bucket[0].number
+      error_message = "The bucket ${var.bucket} is not in bucket_project = ${var.bucket_project}, whose number is ${data.google_project.bucket[0].number}, but in the project with the number ${self.project_number}. `gcloud projects describe ${self.project_number} --format 'value(projectId)'` tells its ID, which is right."
+    }
+  }
+}
+
 # Mirror, state and reports: NAME/rules.json.gz, NAME/rules/state/, NAME/rules/known.json, NAME/rules/read.json, NAME/rules/reports/, NAME/rules/html/.
 resource "google_storage_bucket" "this" {
   count = var.bucket == "" ? 1 : 0

@@ -188,7 +188,7 @@ variable "bucket" {
 }
 
 variable "bucket_project" {
-  description = "The project of `bucket`, where it is another than `project_id`: the roles on the bucket are made there, since those of one project cannot be granted on what another has."
+  description = "The project of `bucket`, where it is another than `project_id`: the roles on the bucket are made there, since those of one project cannot be granted on what another has. The plan compares it with the bucket's, which must exist by then and be readable to who plans (`storage.buckets.get`, `resourcemanager.projects.get`); where it is empty, that the bucket is of another project shows only at apply."
   type        = string
   default     = ""
   nullable    = false

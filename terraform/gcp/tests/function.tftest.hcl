@@ -345,6 +345,15 @@ run "a_bucket_and_a_regional_secret_elsewhere" {
     kube_config_secret = "projects/shop-production/locations/europe-west1/secrets/kubeconfig"
   }
 
+  override_data {
+    target = data.google_project.bucket[0]
+    values = { number = "123456789012" }
+  }
+  override_data {
+    target = data.google_storage_bucket.own[0]
+    values = { project_number = 123456789012 }
+  }
+
   assert {
     condition = (
       google_project_iam_custom_role.bucket.project == "shop-archive"

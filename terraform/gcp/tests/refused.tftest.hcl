@@ -298,6 +298,23 @@ run "a_tag_by_its_name" {
   expect_failures = [var.snapshot_tag]
 }
 
+run "a_project_that_the_bucket_is_not_in" {
+  command = plan
+  variables {
+    bucket         = "shop-backups"
+    bucket_project = "shop-archive"
+  }
+  override_data {
+    target = data.google_project.bucket[0]
+    values = { number = "123456789012" }
+  }
+  override_data {
+    target = data.google_storage_bucket.own[0]
+    values = { project_number = 210987654321 }
+  }
+  expect_failures = [data.google_storage_bucket.own[0]]
+}
+
 run "a_project_of_a_bucket_that_is_made_here" {
   command = plan
   variables {
