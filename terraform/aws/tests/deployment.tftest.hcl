@@ -52,6 +52,7 @@ run "function" {
       KEEP_LABEL                = "k8s-snapshots-keep"
       SNAPSHOT_DATETIME_FORMAT  = "%d%m%y-%H%M%S"
       SCHEDULE_PERIOD           = "PT5M"
+      DEFAULT_SOURCES           = "namespaces,storageclasses,policies"
       RULES_FROM                = "cluster"
       MIRROR_URL                = "s3://k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules.json.gz"
       MIRROR_MAX_AGE            = "P1D"

@@ -42,6 +42,7 @@ run "the_function" {
       KEEP_LABEL                = "k8s-snapshots-keep"
       SNAPSHOT_DATETIME_FORMAT  = "%d%m%y-%H%M%S"
       SCHEDULE_PERIOD           = "PT5M"
+      DEFAULT_SOURCES           = "namespaces,storageclasses,policies"
       RULES_FROM                = "cluster"
       MIRROR_URL                = "gs://shop-production-k8s-snapshots/k8s-snapshots/rules.json.gz"
       MIRROR_MAX_AGE            = "P1D"
