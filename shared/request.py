@@ -47,6 +47,18 @@ class Only(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Tell whether a disk is one of those that are named, where any are."""
         return not self.disks or named(disk, self.disks)
 
+    def refuse_doubtful(self, selected: Collection[Disk]) -> None:
+        """Refuse the last part of a name where several of the selected disks have it.
+
+        A whole name may be of two scopes: a rule that names a wrong region must not stand in the
+        way.
+
+        Raises:
+            RequestError: names the disks.
+        """
+        whole = {disk.name for disk in selected}
+        of_one_each([name for name in self.disks if name not in whole], selected)
+
     def orphan(self, disk: Disk) -> bool:
         """Tell whether a disk that no rule covers is selected: with all others, or by its name."""
         theirs = self.namespaces or self.claims or self.rules

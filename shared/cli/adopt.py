@@ -14,6 +14,7 @@ from shared.planning.histories import group_rules
 from shared.ports import Adopter
 from shared.request import Only
 from shared.settings import Settings
+from shared.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def adopt(
     rules = _rules(settings, ports, only)
     if only and not rules:
         log.warning("the selection names no disk that has a rule")
-    log.info("looking for snapshots of %d disks", len(rules))
+    log.info("looking for snapshots of %s", counted(len(rules), "disk"))
     try:
         if from_cluster:
             found = _of_cluster(from_cluster, rules, ports)
@@ -66,7 +67,9 @@ def _of_cluster(cluster: str, rules: Mapping[Disk, Sequence[Rule]], ports: Ports
 def _rules(settings: Settings, ports: Ports, only: Only) -> dict[Disk, list[Rule]]:
     """Read the rules of the disks that are selected."""
     rules = group_rules(read_rules_of(settings, ports).ruleset.rules)
-    return {disk: found for disk, found in rules.items() if only.selects(disk, found)}
+    selected = {disk: found for disk, found in rules.items() if only.selects(disk, found)}
+    only.refuse_doubtful(selected)
+    return selected
 
 
 def _label(provider: Adopter, adoption: Adoption) -> str:

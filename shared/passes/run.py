@@ -203,8 +203,9 @@ class _Pass:
         applied = self._apply(planned, reviewed)
         report = self._report(trusted, listings, listed, planned, applied, reviewed.failed)
         if report.summary.overdue:
-            log.warning("%d disks are overdue; the worst is %s", report.summary.overdue,
-                        report.summary.worst_disk)  # fmt: skip
+            verb = "is" if report.summary.overdue == 1 else "are"
+            log.warning("%s %s overdue; the worst is %s", counted(report.summary.overdue, "disk"),
+                        verb, report.summary.worst_disk)  # fmt: skip
         if self.changing:
             self._tell(report, reviewed.completed)
         if self.ports.status and trusted.objects and self.request.mode == "reconcile":

@@ -14,7 +14,7 @@ from shared.planning.orphans import Orphaned, decide_orphans
 from shared.planning.policy import Policy
 from shared.planning.selection import select, unselected
 from shared.planning.situation import Situation, situate
-from shared.request import Only, of_one_each
+from shared.request import Only
 
 
 def plan(
@@ -50,7 +50,7 @@ def plan(
     only = only or Only()
     situation = situate(ruleset, snapshots, now, policy, incomplete, unleased, attempts, remembered)
     selected, orphaned = select(situation, only)
-    _refuse_doubtful(only, [*selected, *orphaned])
+    only.refuse_doubtful([*selected, *orphaned])
     missed = [*unselected(situation, only, scopes)] if only else []
     decided = [decide(disk, situation) for disk in selected]
     orphans = [] if policy.creating_only else _orphans(orphaned, situation)
@@ -77,15 +77,6 @@ def plan(
         uncovered=tuple(u for u in ruleset.uncovered if u.disk not in situation.broken),
         rules=sum(len(situation.rules.get(disk, ())) for disk in selected),
     )
-
-
-def _refuse_doubtful(only: Only, selected: Collection[Disk]) -> None:
-    """Refuse the last part of a name where several disks have it.
-
-    A whole name may be of two scopes: a rule that names a wrong region must not stand in the way.
-    """
-    whole = {disk.name for disk in selected}
-    of_one_each([name for name in only.disks if name not in whole], selected)
 
 
 def _orphans(disks: Iterable[Disk], situation: Situation) -> list[Orphaned]:

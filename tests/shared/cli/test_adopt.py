@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from functions.gcp.volumes import PersistentDisks
 from shared.cli.adopt import adopt
 from shared.errors import ClusterError, RequestError
 from shared.model import Snapshot
@@ -12,6 +13,7 @@ from shared.planning.labels import CLUSTER, FROM, GOOGLE, Labels
 from shared.request import Only
 from tests.shared.builders import HOUR, NOW, disk, rule, snapshot
 from tests.shared.fake_cloud import FakeCloud, FakeCluster
+from tests.shared.objects_builders import snapshot_rule
 from tests.shared.passes.test_run import World
 
 BLUE = {"created-by": "k8s-snapshots", CLUSTER: "blue"}
@@ -55,6 +57,20 @@ def test_without_apply_nothing_changes(world: World) -> None:
     """It is only shown."""
     assert adopt(world.settings, world.ports, Only(), apply=False, from_cluster="blue")
     assert "blue" == world.cloud.snapshots["blue-1"].labels[CLUSTER]
+
+
+def test_a_name_that_disks_of_two_zones_have_is_refused(world: World) -> None:
+    """Snapshots of a disk that nobody meant would be labelled."""
+    world.cloud.volumes = PersistentDisks("acme-data")
+    zones = "europe-west1-b", "europe-west1-c"
+    places = [{"name": "data", "zone": zone, "project": "acme-data"} for zone in zones]
+    world.cluster = FakeCluster(
+        *(snapshot_rule(p["zone"], backend="google", disk=p, deltas="P1D P7D") for p in places)
+    )
+    with pytest.raises(RequestError, match=r"2 disks are called data: .*-b/.*, .*-c/.*; name one"):
+        adopt(world.settings, world.ports, Only(disks=("data",)), apply=True)
+    whole = Only(disks=("zones/europe-west1-b/disks/data",))
+    assert [] == adopt(world.settings, world.ports, whole, apply=True)
 
 
 def test_this_cluster_is_no_other(world: World) -> None:
