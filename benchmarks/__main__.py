@@ -2,12 +2,12 @@
 
 import sys
 
-from benchmarks import coldstart, pacing, passes, planning, reading, retention
+from benchmarks import coldstart, estates, pacing, passes, planning, reading, retention
 
 
 def main() -> int:
     """Run all; the exit status tells whether a promised ratio was missed."""
-    parts = (retention, planning, reading, passes, pacing, coldstart)
+    parts = (retention, planning, reading, estates, passes, pacing, coldstart)
     results = [result for part in parts for result in part.run()]
     width = max(len(result.name) for result in results)
     print(f"{'measured':{width}}  {'ours':>10}  {'baseline':>10}  {'ratio':>6}  promised")

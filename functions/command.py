@@ -75,3 +75,7 @@ def with_kubeconfig(environ: Mapping[str, str]) -> dict[str, str]:
         names = (os.path.expanduser(name) for name in path.split(os.pathsep))
         found["KUBE_CONFIG_FILE"] = os.pathsep.join(names)
     return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

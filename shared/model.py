@@ -92,8 +92,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     `name` is upstream's rule name (`shop-pvc-data`). `deltas` is normalised text that
     `deltas.parse` accepts. `namespace`, `claim` and `volume` name what the disk is to the cluster;
     they are empty where there is no such thing. `source` is the object that says so, and `level`
-    where it stands: what only defaults say is named after claim or volume. `window` is when its
-    snapshots may be taken; None is at any time.
+    where it stands: what only defaults say is named after claim or volume. `policy` is the
+    SnapshotPolicy whose deltas they are, if they are one's. `window` is when its snapshots may be
+    taken; None is at any time.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     claim: str = ""
     volume: str = ""
     level: Level = "own"
+    policy: str = ""
     window: Window | None = None
 
 

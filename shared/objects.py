@@ -149,7 +149,7 @@ def decode_list(data: bytes, read_from: str) -> Objects:
     if listed.items is None:
         raise ClusterError(
             f"{read_from} is not a List: write it with "
-            "kubectl get pv,pvc,snapshotrules --all-namespaces -o json"
+            "kubectl get pv,pvc,ns,sc,snapshotrules -A -o json"
         )
     for kind, item in _items(listed, objects):
         objects.add(kind, [item])

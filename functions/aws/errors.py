@@ -5,7 +5,7 @@ Codes: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API".
 
 import re
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, SSOError, TokenRetrievalError
 from botocore.parsers import ResponseParserError
 
 from shared.errors import (
@@ -73,6 +73,11 @@ _NOT_ALLOWED = frozenset(
 )
 
 _NO_VOLUME = "InvalidVolume.NotFound"
+#: Who logged in by IAM Identity Center, hours ago.
+LOGGED_OUT = (
+    "the SSO session has expired, or was never begun: aws sso login, with --profile NAME where you "
+    "use one"
+)
 NOT_EC2 = "the answer is not EC2's; is a proxy between?"
 _NOT_SAID = re.compile("Encoded authorization|The Canonical String")
 
@@ -107,6 +112,8 @@ def text_of(error: Exception) -> str:
         said = error.response.get("Error", {})
         message = _NOT_SAID.split(str(said.get("Message", "")))[0].rstrip()
         return shorten(f"{said.get('Code', 'error')}: {message}", 300)
+    if isinstance(error, (SSOError, TokenRetrievalError)):
+        return LOGGED_OUT
     if type(error) is HTTPClientError:
         return f"HTTPClientError: {type(error.kwargs.get('error')).__name__}"
     if isinstance(error, (KeyError, ResponseParserError)):

@@ -32,7 +32,6 @@ _LOGIN = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
     exceptions.CredentialRetrievalError,
-    exceptions.TokenRetrievalError,
 )
 _NETWORK = (exceptions.ConnectionError, exceptions.HTTPClientError)
 

@@ -1,8 +1,10 @@
 """The arguments of the command line: the parser of all commands, and what they ask of a pass."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 from shared import __version__
@@ -67,9 +69,23 @@ WRONG_USAGE = 3
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with the status of wrong usage."""
+        """End with the status of wrong usage; name the command or option that was perhaps meant."""
         self.print_usage(sys.stderr)
-        self.exit(WRONG_USAGE, f"{self.prog}: {message}\n")
+        self.exit(WRONG_USAGE, f"{self.prog}: {message}{self._near(message)}\n")
+
+    def _near(self, message: str) -> str:
+        typed = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (--[^ =]+)", message)
+        if not typed:
+            return ""
+        options = {name for parser in self._parsers() for name in parser._option_string_actions}
+        known = [*_COMMANDS, *options] if typed[2] or "COMMAND" in message else []
+        near = get_close_matches(typed[1] or typed[2], known, 1)
+        return f". Did you mean {near[0]}?" if near else ""
+
+    def _parsers(self) -> list[argparse.ArgumentParser]:
+        """List this parser and those of its commands."""
+        inner = [a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction)]
+        return [self, *(parser for choices in inner for parser in choices.values())]
 
 
 def parser(prog: str, clouds: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -249,7 +265,8 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
         "--claim": ("NAMESPACE/NAME", "the claim whose data is to be restored; or"),
         "--volume": ("NAME", "a PersistentVolume, or"),
         "--disk": ("ID", "a disk: its id, or the cloud's name of it"),
-        "--at": ("TIME", "the newest snapshot begun by then, as 2026-11-22T06:00Z"),
+        "--at": ("TIME", "the newest snapshot begun by then: 'yesterday 06:00', '2 hours ago', "
+                  "2026-11-22T06:00Z; without a zone it is that of TZ"),
         "--snapshot": ("ID", "this snapshot; without either the newest completed one"),
         "--name": ("NAME", "of the new claim (default: the old one's, restored, and the time)"),
         "--namespace": ("NAMESPACE", "of the new claim (default: that of the old one)"),

@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.errors import ClusterError, RequestError
 from shared.objects import Objects
@@ -13,7 +14,7 @@ from shared.restore.choose import find, passed_over, scopes_of
 from shared.restore.request import RestoreRequest, parse_restore
 from shared.restore.volumes import ClusterVolume, read_cluster_volumes
 from shared.settings import Settings
-from shared.text import words
+from shared.text import shorten, utc, words
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,10 @@ def restore(settings: Settings, ports: Ports, arguments: argparse.Namespace) -> 
     """
     names = ("claim", "volume", "disk", "at", "snapshot", "name", "into", "size", "driver")
     now = ports.clock.now()
-    request = parse_restore(now, **{name: getattr(arguments, name) for name in names})
+    given = {name: getattr(arguments, name) for name in names}
+    request = parse_restore(now, zone=ZoneInfo(settings.tz), **given)
+    if request.at:
+        log.info("--at %s is %s", shorten(arguments.at), utc(request.at))
     provider, labels = ports.provider, ports.labels
     volumes = read_cluster_volumes(read_objects(ports), provider.volumes, provider.locate)
     listings = provider.list(_scopes(request, volumes, arguments.scope, ports.scopes))

@@ -85,8 +85,11 @@ def patch_status(client: Client, patch: StatusPatch, dry: bool = False) -> Resul
         ClusterError: where asking for anything else is of no use.
     """
     source = patch.source
-    _check(source.namespace, source.name)
-    rule = f"/namespaces/{source.namespace}/snapshotrules/{source.name}"
+    rule = f"/snapshotpolicies/{source.name}"
+    if source.kind == "SnapshotRule":
+        rule = f"/namespaces/{source.namespace}/snapshotrules/{source.name}"
+        _check(source.namespace)
+    _check(source.name)
     same = {"op": "test", "path": "/metadata/uid", "value": patch.uid}
     write = {"op": "add", "path": "/status", "value": patch.status}
     body = [same, write] if patch.uid else [write]
@@ -102,7 +105,8 @@ def patch_status(client: Client, patch: StatusPatch, dry: bool = False) -> Resul
     if answer.status == 422:  # with the status, an API server judges the rule itself again
         raise Invalid(f"{_described(answer)}; neither rule nor status may be "
                       "such, or the definition is an older one")  # fmt: skip
-    grant = "patch on snapshotrules/status, as manifests/rbac-status.yaml does"
+    kind = "snapshotrules" if source.kind == "SnapshotRule" else "snapshotpolicies"
+    grant = f"patch on {kind}/status, as manifests/rbac-status.yaml does"
     raise _refused(answer, grant)
 
 

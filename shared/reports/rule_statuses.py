@@ -1,4 +1,4 @@
-"""What the cluster is told of its SnapshotRules after a pass. Pure.
+"""What the cluster is told of its SnapshotRules and SnapshotPolicies after a pass. Pure.
 
 A status is written where it differs from the one that was read beside its rule. What it says is
 made so that it stands still while nothing happens: no ages, no counts of seconds, no error texts.
@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from shared.model import Disk, Problem, Rule, RuleSet
+from shared.kinds import OURS
+from shared.model import Disk, Problem, Rule, RuleSet, Source
 from shared.objects import Objects
 from shared.planning.actions import Plan
 from shared.planning.labels import Labels
 from shared.ports import Listing
 from shared.reports.applied import Applied
 from shared.reports.disk_facts import DiskFacts, disk_facts
-from shared.reports.problems import by_object, text_of
+from shared.reports.problems import by_object, text_of, text_with_field
 from shared.reports.readiness import Readiness, readiness
 from shared.reports.status import (
     Condition,
@@ -65,17 +66,25 @@ def statuses(
         applied: what became of it.
         labels: tell which snapshots are ours.
     """
-    rules = {r.source: r for r in ruleset.rules if r.source.kind == "SnapshotRule"}
-    problems = by_object(plan, {"SnapshotRule"})
-    disks = {r.disk for r in rules.values()} | {
+    rules: dict[Source, list[Rule]] = {}
+    for rule in ruleset.rules:
+        if rule.source.kind == "SnapshotRule":
+            rules.setdefault(rule.source, []).append(rule)
+        if rule.policy:
+            rules.setdefault(Source("SnapshotPolicy", "", rule.policy), []).append(rule)
+    problems = by_object(plan, OURS)
+    disks = {rule.disk for found in rules.values() for rule in found} | {
         p.disk for entries in problems.values() for p in entries if p.disk
     }
     known = disk_facts(plan, listings, applied, labels, disks)
     now = _second(plan.now)
     patches = []
     for before in filter(None, map(read_status, objects.manifests)):
-        rule, wrong = rules.get(before.source), problems.get(before.source, [])
-        status = _status(rule, wrong, before, known, now)
+        found, wrong = rules.get(before.source, []), problems.get(before.source, [])
+        if before.source.kind == "SnapshotPolicy" or len(found) > 1:
+            status = _status_of_many(found, wrong, before, known, now)
+        else:
+            status = _status(found[0] if found else None, wrong, before, known, now)
         if status is not None and status != before.status:
             patches.append(patch_to(before, status))
     return sorted(patches, key=lambda patch: patch.source)
@@ -106,6 +115,43 @@ def _status(
         snapshots=figures.snapshots,
         problems=tuple(_trouble(p) for p in problems[:MAX_PROBLEMS]),
     )
+
+
+def _status_of_many(
+    rules: Sequence[Rule],
+    problems: Sequence[Problem],
+    before: FoundStatus,
+    known: Mapping[Disk, DiskFacts],
+    now: datetime,
+) -> Status | None:
+    """Give the status of what is about several disks: by the one that is worst off.
+
+    None where this pass has not seen all of them.
+    """
+    disks = {rule.disk: rule for rule in rules}
+    facts = {disk: known[disk] for disk in disks if disk in known and known[disk].complete}
+    error = next((p for p in problems if p.severity == "error"), None)
+    if len(facts) < len(disks) and not error:
+        return None
+    judged = [readiness(disks[disk], found, error) for disk, found in sorted(facts.items())]
+    ready = next((one for one in judged if one.status == "False"), None)
+    if ready is None:
+        ready = judged[0] if judged else _of_none(error)
+        if len(judged) > 1:
+            ready = ready._replace(message=f"{len(judged)} disks are snapshotted")
+    return Status(
+        observed_generation=before.generation,
+        conditions=(_condition(ready, before, now),),
+        disks=len(disks),
+        late=sum(found.plan.late and not found.created for found in facts.values()),
+        problems=tuple(_trouble(p) for p in problems[:MAX_PROBLEMS]),
+    )
+
+
+def _of_none(error: Problem | None) -> Readiness:
+    if error:
+        return Readiness("False", "Problem", text_with_field(error))
+    return Readiness("True", "Unused", "no disk has its deltas from here")
 
 
 def _condition(ready: Readiness, before: FoundStatus, now: datetime) -> Condition:

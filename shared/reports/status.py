@@ -1,4 +1,4 @@
-"""The status of a SnapshotRule: what it consists of, how it is read and written over. Pure."""
+"""The status of a rule or policy: what it consists of, how it is read and written over. Pure."""
 
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -42,12 +42,14 @@ class Trouble(msgspec.Struct, frozen=True, gc=False):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """`status` of a SnapshotRule; the definition in manifests/crd.yaml describes each field."""
+    """`status` of a SnapshotRule or SnapshotPolicy; manifests/crd.yaml describes each field."""
 
     observed_generation: int | None = None
     conditions: tuple[Condition, ...] = ()
     last_snapshot: LastSnapshot | None = None
     next_due: Time | None = None
+    disks: int | None = None
+    late: int | None = None
     snapshots: int | None = None
     problems: tuple[Trouble, ...] = ()
 

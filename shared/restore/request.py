@@ -1,6 +1,6 @@
 """What is to be restored, and as what. Pure."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
@@ -9,8 +9,9 @@ from shared.model import Disk
 from shared.request import named
 from shared.restore.names import is_name, is_namespace
 from shared.restore.sizes import in_bytes
+from shared.restore.times import read_time
 from shared.restore.volumes import ClusterVolume
-from shared.text import shorten, utc
+from shared.text import shorten
 
 
 class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):
 def parse_restore(
     now: datetime,
     *,
+    zone: tzinfo = UTC,
     claim: str | None = None,
     volume: str | None = None,
     disk: str | None = None,
@@ -53,6 +55,8 @@ def parse_restore(
     driver: str | None = None,
 ) -> RestoreRequest:
     """Read what the command line says; None is what was not given.
+
+    A time without a zone is one of `zone`.
 
     Raises:
         RequestError: names the argument and what would do.
@@ -77,7 +81,7 @@ def parse_restore(
         claim=claim,
         volume=volume or "",
         disk=disk or "",
-        at=None if at is None else _time(at, now),
+        at=None if at is None else _time(at, now, zone),
         snapshot=snapshot or "",
         name=name or "",
         into=into or "",
@@ -102,18 +106,11 @@ def _claim(text: str) -> tuple[str, str]:
     return namespace, name
 
 
-def _time(text: str, now: datetime) -> datetime:
+def _time(text: str, now: datetime, zone: tzinfo) -> datetime:
     try:
-        time = datetime.fromisoformat(text.strip().upper())
-        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise RequestError(
-            f"--at {shorten(text)}: is no time; write it as 2026-06-14T18:00Z; without a zone it "
-            "is UTC"
-        ) from None
-    if time > now:
-        raise RequestError(f"--at {utc(time)} lies ahead; it is {utc(now)}")
-    return time
+        return read_time(text, now, zone)
+    except RequestError as error:
+        raise RequestError(f"--at {error}") from None
 
 
 def is_asked(request: RestoreRequest, volume: ClusterVolume) -> bool:

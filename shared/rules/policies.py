@@ -54,6 +54,8 @@ def read_policy(item: SnapshotPolicy) -> Policy:
         return Policy(source, Said(wrong=wrong), unreadable=wrong)
     spoken = said(Written("spec.deltas", item.spec.get("deltas")), None, Policies({}))
     spoken = spoken.within(*read_window(item))
+    name = item.metadata.name
+    spoken = spoken._replace(lists=tuple(one._replace(policy=name) for one in spoken.lists))
     try:
         return Policy(source, spoken, _selection(item.spec.get("selector")))
     except Wrong as wrong:

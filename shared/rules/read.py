@@ -221,6 +221,7 @@ class _Reading:
             claim=claim,
             volume=volume.metadata.name if volume else "",
             level=level,
+            policy=listed.policy,
             window=listed.window,
         )
 

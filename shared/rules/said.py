@@ -24,10 +24,11 @@ class Written(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A normalised list of deltas, and when its snapshots may be taken; None is at any time."""
+    """A normalised list of deltas, when its snapshots may be taken, and the policy that has it."""
 
     deltas: str
     window: Window | None = None
+    policy: str = ""
 
 
 class Said(NamedTuple):
@@ -54,7 +55,7 @@ class Said(NamedTuple):
         """Add the object's own window, which replaces that of a policy it names."""
         if window is None:
             return self._replace(wrong_window=wrong)
-        return self._replace(lists=tuple(Listed(one.deltas, window) for one in self.lists))
+        return self._replace(lists=tuple(one._replace(window=window) for one in self.lists))
 
     @property
     def broken(self) -> bool:

@@ -108,6 +108,6 @@ def _yaml_to_json(data: bytes, name: str) -> bytes:
     if not lists and not any(isinstance(item, dict) and "kind" in item for item in items):
         raise ClusterError(
             f"{name} holds no Kubernetes object: write it with "
-            "kubectl get pv,pvc,snapshotrules --all-namespaces -o yaml"
+            "kubectl get pv,pvc,ns,sc,snapshotrules -A -o yaml"
         )
     return msgspec.json.encode({"kind": "List", "items": items}, enc_hook=str)

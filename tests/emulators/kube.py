@@ -44,7 +44,9 @@ from tests.emulators.kube_rbac import (
 )
 
 GROUP = "k8s-snapshots.elsdoerfer.com"
-STATUS = f"/apis/{GROUP}/v1/namespaces/([^/]+)/snapshotrules/([^/]+)/status"
+STATUS = (
+    rf"/apis/{GROUP}/v1(?:/namespaces/([^/]+))?/(snapshotrules|snapshotpolicies)/([^/]+)/status"
+)
 EVENTS = "/api/v1/namespaces/([^/]+)/events"
 COLLECTION = r"(/api/v1|/apis/[^/]+/v1)(?:/namespaces/([^/]+))?/([a-z]+)"
 KINDS = {
@@ -478,9 +480,12 @@ def patch_status(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     """Apply a patch to a rule's status, and to nothing else of it."""
     if not kube.crd:
         return missing()
-    item = kube.stored.get(("SnapshotRule", match[1], match[2]))
+    plural, name = match[2], match[3]
+    kind = KINDS[f"/apis/{GROUP}/v1", plural]
+    key = (kind, match[1] or "", name)
+    item = kube.stored.get(key)
     if item is None or not kube.status:
-        said = f'snapshotrules.{GROUP} "{match[2]}" not found'
+        said = f'{plural}.{GROUP} "{name}" not found'
         return failure(404, request, said, details_of(request.asked))
     if request.content_type not in (kube_patch.JSON_PATCH, kube_patch.MERGE_PATCH):
         return failure(415, request)
@@ -497,25 +502,25 @@ def patch_status(kube: Kube, request: Request, match: re.Match[str]) -> Answer:
     after = {k: v for k, v in item.items() if k != "status"}
     after |= {"status": patched["status"]} if "status" in patched else {}
     if wrong := _invalid(after):
-        return failure(422, request, f'SnapshotRule.{GROUP} "{match[2]}" is invalid: {wrong}',
-                       details_of(request.asked) | {"kind": "SnapshotRule", "causes": [
+        return failure(422, request, f'{kind}.{GROUP} "{name}" is invalid: {wrong}',
+                       details_of(request.asked) | {"kind": kind, "causes": [
                            {"reason": "FieldValueInvalid", "message": wrong}]})  # fmt: skip
     if after != item and not request.dry:  # what changes nothing is not stored
         kube.resource_version += 1
         after["metadata"] = item["metadata"] | {"resourceVersion": str(kube.resource_version)}
-        kube.stored["SnapshotRule", match[1], match[2]] = after
+        kube.stored[key] = after
     return Answer(200, after)
 
 
 def _invalid(rule: Object) -> str:
     """Say what of a rule, its status included, manifests/crd.yaml does not allow."""
-    found = _validator().iter_errors(rule)
+    found = _validator(OURS.index(rule["kind"])).iter_errors(rule)
     return ", ".join(f"{error.json_path[2:]}: Invalid value: {error.message}" for error in found)
 
 
 @cache
-def _validator() -> jsonschema.Draft202012Validator:
-    definition = next(yaml.safe_load_all((MANIFESTS / "crd.yaml").read_text()))
+def _validator(kind: int) -> jsonschema.Draft202012Validator:
+    definition = list(yaml.safe_load_all((MANIFESTS / "crd.yaml").read_text()))[kind]
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return jsonschema.Draft202012Validator(schema)
 

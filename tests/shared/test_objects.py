@@ -192,9 +192,12 @@ def test_the_spec_of_a_snapshot_rule_may_be_anything() -> None:
         (b'{"items": [{}', "is not JSON as kubectl prints it: Input data was truncated"),
         (b'{"\xff": 1, "items": []', "is not JSON as kubectl prints it: "),
         (b'{"items": ' + b"[" * 100_000, "is not JSON as kubectl prints it: "),
-        (b"{}", "is not a List: write it with kubectl get pv,pvc,snapshotrules --all-namespaces"),
-        (b'{"items": null}', "is not a List: write it with kubectl get pv,pvc,snapshotrules"),
-        (json.dumps(PV).encode(), "is not a List: write it with kubectl get pv,pvc,snapshotrules"),
+        (b"{}", "is not a List: write it with kubectl get pv,pvc,ns,sc,snapshotrules -A"),
+        (b'{"items": null}', "is not a List: write it with kubectl get pv,pvc,ns,sc,snapshotrules"),
+        (
+            json.dumps(PV).encode(),
+            "is not a List: write it with kubectl get pv,pvc,ns,sc,snapshotrules",
+        ),
     ],
     ids=lambda value: repr(value)[:20],
 )

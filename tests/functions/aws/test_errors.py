@@ -1,6 +1,7 @@
 """EC2's errors, and what follows from them."""
 
 import pytest
+from botocore import exceptions
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
@@ -147,3 +148,19 @@ def test_says_no_more_than_300_characters() -> None:
 def test_says_what_broke_on_the_way(error: Exception, said: str) -> None:
     """What is no answer of EC2's is named, without quoting a request that may bear a token."""
     assert text_of(error) == said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.UnauthorizedSSOTokenError(),
+        exceptions.SSOTokenLoadError(error_msg="Token for x does not exist"),
+        exceptions.TokenRetrievalError(provider="sso", error_msg="Token has expired"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_expired_login_is_one_line_that_says_how_to_log_in(error: Exception) -> None:
+    """Who logged in by IAM Identity Center hours ago reads the command to type."""
+    assert text_of(error).startswith(
+        "the SSO session has expired, or was never begun: aws sso login"
+    )

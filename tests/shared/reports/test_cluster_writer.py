@@ -42,6 +42,7 @@ from tests.shared.objects_builders import (
     by_disk,
     claim,
     rules_of,
+    snapshot_policy,
     snapshot_rule,
     volume,
     with_spec,
@@ -191,6 +192,50 @@ def test_writes_no_more_often_than_something_happens(site: Site) -> None:
     assert 6 <= patched <= 12
 
 
+def test_a_policy_tells_of_all_its_disks(site: Site) -> None:
+    """How many have their deltas from it, by selector or by name, and how many are late."""
+    volumes = {n: f"vol-{n:017x}" for n in (7, 8, 9)}
+    for n, handle in volumes.items():
+        site.kube.add(volume(f"pv-{n}", handle, claimed_by=("web", f"c-{n}")))
+        made = claim(f"c-{n}", "web", volume=f"pv-{n}", policy="gold" if n == 9 else None)
+        site.kube.add(made | {"metadata": made["metadata"] | {"labels": {"app": f"a{n}"}}})
+    names = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["a7", "a8"]}]}
+    site.kube.add(snapshot_policy("gold", "P1D P7D", claimSelector=names))
+    site.kube.add(snapshot_policy("idle", "P1D P7D"))
+    site.kube.add(snapshot_policy("broken", "P1O"))
+
+    site.run()
+
+    def status(name: str) -> Json:
+        found: Json = site.kube.stored["SnapshotPolicy", "", name]["status"]
+        return found
+
+    assert (3, 0) == (status("gold")["disks"], status("gold").get("late"))
+    (ready,) = status("gold")["conditions"]
+    assert ("False", "Pending") == (ready["status"], ready["reason"])
+    assert ("True", "Unused") == tuple(
+        status("idle")["conditions"][0][k] for k in ("status", "reason")
+    )
+    (trouble,) = (p for p in status("broken")["problems"] if p["severity"] == "error")
+    assert "P1O" in trouble["message"]
+
+
+def test_a_rule_of_several_claims_tells_of_the_one_that_is_worst_off(site: Site) -> None:
+    """One status stands for all disks that the rule selects."""
+    site.kube.add(volume("pv-7", f"vol-{7:017x}", claimed_by=("shop", "c-7")))
+    site.kube.add(claim("c-7", volume="pv-7"))
+    site.kube.add(snapshot_rule("all", claimSelector={}, deltas="PT1H P1D"))
+    site.run()
+    found = site.status("all")
+    assert found
+    assert (2, "Pending") == (found["disks"], found["conditions"][0]["reason"])
+    complete(site)
+    site.run()
+    found = site.status("all")
+    assert found
+    assert "2 disks are snapshotted" == found["conditions"][0]["message"]
+
+
 def test_asks_for_nothing_but_what_the_role_grants(site: Site) -> None:
     """The verbs and resources in manifests/rbac-status.yaml are those of the requests."""
     site.run()
@@ -202,7 +247,8 @@ def test_asks_for_nothing_but_what_the_role_grants(site: Site) -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert granted == {(GROUP, "snapshotrules/status", "patch"), ("", "events", "create")}
+    ours = {(GROUP, f"{kind}/status", "patch") for kind in ("snapshotrules", "snapshotpolicies")}
+    assert granted == ours | {("", "events", "create")}
     assert {"GET", "PATCH", "POST"} == {request.method for request in site.kube.requests}
     reader = list(yaml.safe_load_all((MANIFESTS / "rbac.yaml").read_text()))[1]
     assert binding["subjects"] == reader["subjects"]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,10 @@ def test_a_time_without_a_zone_is_utc() -> None:
         ({"disk": " "}, "--disk is empty"),
         ({"claim": "a/b", "snapshot": ""}, "--snapshot is empty"),
         ({"claim": "a/b", "snapshot": ID, "at": "2026-06-14"}, "give one of them"),
-        ({"claim": "a/b", "at": "yesterday"}, "is no time; write it as"),
+        (
+            {"claim": "a/b", "at": "last week"},
+            "--at last week: is no time; write such as 'yesterday",
+        ),
         ({"claim": "a/b", "at": "0001-01-01T00:00+23:59"}, "is no time"),
         ({"claim": "a/b", "at": "2026-06-15T12:00:01Z"}, "lies ahead; it is 2026-06-15 12:00:00"),
         ({"claim": "a/b", "name": "B"}, "--name B: is no name"),
@@ -47,6 +51,6 @@ def test_a_time_without_a_zone_is_utc() -> None:
         ({"claim": "a/b", "size": "0"}, "is no size"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(arguments: dict[str, str], message: str) -> None:
+def test_what_cannot_be_meant_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=re.escape(message)):
         parse_restore(NOW, **arguments)

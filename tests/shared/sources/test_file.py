@@ -177,7 +177,7 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch, text: str) ->
 
 SECRET = "hunter2"
 NESTED = "kind: SnapshotRule\nmetadata: {name: a}\nspec: " + "[" * 2000 + "]" * 2000
-WRITE = "kubectl get pv,pvc,snapshotrules --all-namespaces -o"
+WRITE = "kubectl get pv,pvc,ns,sc,snapshotrules -A -o"
 
 
 @pytest.mark.parametrize(
