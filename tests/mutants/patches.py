@@ -45,15 +45,15 @@ MUTANTS = (
     ),
     Mutant(
         "drop the slack",
-        "shared/planning/due.py",
-        "spacing = interval - min(period / 2, interval / 4)",
-        "spacing = interval",
+        "shared/planning/timing.py",
+        "return self.interval - min(period / 2, self.interval / 4)",
+        "return self.interval",
     ),
     Mutant(
         "double the slack",
-        "shared/planning/due.py",
-        "spacing = interval - min(period / 2, interval / 4)",
-        "spacing = interval - 2 * min(period / 2, interval / 4)",
+        "shared/planning/timing.py",
+        "return self.interval - min(period / 2, self.interval / 4)",
+        "return self.interval - 2 * min(period / 2, self.interval / 4)",
     ),
     Mutant(
         "ignore an incomplete listing",
