@@ -30,7 +30,7 @@ def test_shows_a_cluster_from_its_first_look_to_its_end() -> None:
     _, there, plan, first, points, gone, restored = re.split(
         r"^(?=[1-6]\. )", done.stdout, flags=re.MULTILINE
     )
-    assert "8 disks: 6 never, 2 late" in there
+    assert "9 disks: 6 never, 2 late, 1 uncovered" in there
     would, deletions = counted(plan, r"would be (\d+) created; would be (\d+) deleted")
     assert (would, deletions > 0) == (7, True)
     assert "Nothing was changed." in plan

@@ -203,7 +203,7 @@ class Simulation:
         broken = self.world.lasts("API down")
         self.world.faults["mirror stale"] += self.mirror_only and broken
         if self.mirror_only and not broken:
-            mirror = Mirror(SimBucket(self.world, self.log()), MIRROR, "file", (oracle.KEY,))
+            mirror = Mirror(SimBucket(self.world, self.log()), MIRROR, "file", (oracle.KEY,), ())
             data = mirror.encode(decode(*self.world.items))
             self.world.objects[MIRROR] = data, self.world.number(), self.world.now()
 
@@ -217,7 +217,7 @@ class Simulation:
     def deliver(self, log: PassLog) -> Outcome:
         world = self.world
         bucket = SimBucket(world, log)
-        mirror = Mirror(bucket, MIRROR, "s3://bucket/rules.json", (oracle.KEY,))
+        mirror = Mirror(bucket, MIRROR, "s3://bucket/rules.json", (oracle.KEY,), ())
         ports = Ports(
             mirror if self.mirror_only else SimCluster(world, log),
             SimCloud(world, log),

@@ -62,6 +62,7 @@ OTHERWISE = {
     "deltas_annotation_key": "example.com/deltas", "snapshot_author_label": "us",
     "snapshot_author_label_key": "owner", "keep_label": "keep",
     "snapshot_datetime_format": "%Y%m%d-%H%M%S", "schedule_period": "PT10M",
+    "default_sources": '["namespaces","policies"]',
     "disk_rule_namespaces": '["kube-system","ops"]', "mirror_max_age": "PT6H",
     "settle_after": "P30D", "orphans": "expire", "orphan_grace": "P7D", "log_level": "DEBUG",
     "heartbeat_url": "https://example.com/h", "ping_url": "https://example.com/p",
