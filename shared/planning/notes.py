@@ -13,7 +13,6 @@ from shared.planning.policy import CLOCK_SKEW, Policy
 from shared.planning.situation import Situation
 from shared.retention.deltas import parse
 from shared.text import counted, shorten, words
-from shared.windows.window import Window
 
 
 def of_disk(
@@ -33,8 +32,18 @@ def of_disk(
         for rule in rules
         for limit in _limits(parse(rule.deltas).interval(now), policy)
     ]
-    problems += [_short(rule) for rule in rules if _is_short(rule.window, now, policy)]
-    problems += [_far_apart(rule) for rule in rules if _is_far_apart(rule, now)]
+    problems += [
+        Problem(
+            severity="warning",
+            source=rule.source,
+            field="window",
+            value=shorten(str(rule.window)),
+            message=message,
+            disk=rule.disk,
+        )
+        for rule in rules
+        for message in _of_window(rule, now, policy)
+    ]
     return problems + [
         Problem(
             severity="warning",
@@ -49,40 +58,20 @@ def of_disk(
     ]
 
 
-def _is_short(window: Window | None, now: datetime, policy: Policy) -> bool:
-    return window is not None and window.shortest_opening(now) < 2 * policy.period
-
-
-def _short(rule: Rule) -> Problem:
-    """Warn of a window that passes may miss."""
-    return Problem(
-        severity="warning",
-        source=rule.source,
-        field="window",
-        value=shorten(str(rule.window)),
-        message="is sometimes open for less than twice the scheduler's period (SCHEDULE_PERIOD), "
-        "so that a pass may miss it",
-        disk=rule.disk,
-    )
-
-
-def _is_far_apart(rule: Rule, now: datetime) -> bool:
-    return rule.window is not None and (
-        rule.window.longest_gap(now) >= parse(rule.deltas).resolve(now)[-1]
-    )
-
-
-def _far_apart(rule: Rule) -> Problem:
-    """Warn of a window by which a history has gaps as long as it reaches."""
-    return Problem(
-        severity="warning",
-        source=rule.source,
-        field="window",
-        value=shorten(str(rule.window)),
-        message="is closed for as long as the longest delta reaches back: of what was taken before "
-        "only the newest is kept, and deletions may stay held. Write a longer last delta",
-        disk=rule.disk,
-    )
+def _of_window(rule: Rule, now: datetime, policy: Policy) -> Iterator[str]:
+    """Say which windows passes may miss, and which leave gaps as long as a history reaches."""
+    if rule.window is None:
+        return
+    if rule.window.shortest_opening(now) < 2 * policy.period:
+        yield (
+            "is sometimes open for less than twice the scheduler's period (SCHEDULE_PERIOD), so "
+            "that a pass may miss it"
+        )
+    if rule.window.longest_gap(now) >= parse(rule.deltas).resolve(now)[-1]:
+        yield (
+            "is closed for as long as the longest delta reaches back: of what was taken before "
+            "only the newest is kept, and deletions may stay held. Write a longer last delta"
+        )
 
 
 def _limits(interval: timedelta, policy: Policy) -> Iterator[str]:

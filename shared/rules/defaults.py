@@ -1,13 +1,13 @@
 """What a volume's Namespace, StorageClass and SnapshotPolicies say of it. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.kinds import DEFAULTS, Namespace, PersistentVolume, PersistentVolumeClaim, StorageClass
 from shared.model import Level, Problem, Source
 from shared.objects import Objects
-from shared.rules.levels import Step
+from shared.rules.levels import Step, step_of
 from shared.rules.options import Options
-from shared.rules.said import Said, said
+from shared.rules.said import Said, Written, said
 from shared.rules.selecting import Selecting
 from shared.rules.windows import read_window
 
@@ -30,9 +30,9 @@ class Defaults:
             for kind, why in objects.refused.items()
         }
         self._selecting = Selecting(objects, self._on("policies"), self._unread)
-        self.policies = self._selecting.policies()
+        self._policies = self._selecting.policies()
         self.problems = self._selecting.problems
-        self.named: set[str] = set()
+        self._named: set[str] = set()
         self._namespaces = self._annotated("namespaces", "namespace", objects.namespaces)
         self._classes = self._annotated("storageclasses", "storageclass", objects.classes)
 
@@ -55,10 +55,15 @@ class Defaults:
         if self._on("policies"):
             yield self._selecting.of(volume, namespace, claim)
 
-    def notes(self, named: Collection[str]) -> Iterator[Problem]:
-        """Say what has no effect; `named` are the policies that volumes' own objects name."""
-        key = self._options.policy_annotation_key
-        return self._selecting.notes(self.named | set(named), key)
+    def notes(self) -> Iterator[Problem]:
+        """Say what has no effect, once all volumes were asked for."""
+        return self._selecting.notes(self._named)
+
+    def read(self, deltas: Written | None, policy: Written | None) -> Said:
+        """Read what an object says that has deltas, or names a policy, which is then in use."""
+        if policy is not None and isinstance(policy.value, str):
+            self._named.add(policy.value.strip())
+        return said(deltas, policy, self._policies)
 
     def _on(self, level: str) -> bool:
         return level in self._options.default_sources
@@ -80,20 +85,7 @@ class Defaults:
             deltas, policy = self._options.written(item.metadata)
             if deltas is None and policy is None:
                 continue
-            if policy is not None:
-                self.named.add(policy.value.strip())
             source = Source(DEFAULTS[on], "", item.metadata.name)
-            spoken = said(deltas, policy, self.policies).within(*read_window(item))
-            problem, doubt = self._told(source, spoken), None
-            if spoken.wrong_window:
-                self.problems.append(doubt := spoken.wrong_window.problem(source, False))
-            steps[item.metadata.name] = Step(level, source, spoken, problem, doubt=doubt)
+            spoken = self.read(deltas, policy).within(*read_window(item))
+            steps[item.metadata.name] = step_of(level, source, spoken, self.problems)
         return steps
-
-    def _told(self, source: Source, spoken: Said) -> Problem | None:
-        """Add what is wrong with an object to the problems; give the one that holds its disks."""
-        self.problems += [note.problem(source, False) for note in spoken.notes]
-        if spoken.wrong:
-            self.problems.append(problem := spoken.wrong.problem(source, False))
-            return problem
-        return spoken.held

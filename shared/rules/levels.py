@@ -26,6 +26,17 @@ class Step(NamedTuple):
     doubt: Problem | None = None
 
 
+def step_of(level: Level, source: Source, said: Said, problems: list[Problem]) -> Step:
+    """Make the step of a default, and add to the problems what is wrong with it, once."""
+    problem, doubt = said.held, None
+    problems += [note.problem(source, False) for note in said.notes]
+    if said.wrong:
+        problems.append(problem := said.wrong.problem(source, False))
+    if said.wrong_window:
+        problems.append(doubt := said.wrong_window.problem(source, False))
+    return Step(level, source, said, problem, doubt=doubt)
+
+
 class Decided(NamedTuple):
     """Where a volume's deltas come from.
 

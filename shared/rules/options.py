@@ -10,7 +10,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that decide how objects are read; see `settings.Settings`."""
 
     deltas_annotation_key: str = "backup.kubernetes.io/deltas"
-    policy_annotation_key: str = POLICY_ANNOTATION
     use_claim_name: bool = False
     disk_rule_namespaces: tuple[str, ...] = ()
     default_sources: tuple[str, ...] = tuple(DEFAULTS)
@@ -22,7 +21,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             return None, None
         return (
             _written(annotations, self.deltas_annotation_key),
-            _written(annotations, self.policy_annotation_key),
+            _written(annotations, POLICY_ANNOTATION),
         )
 
 

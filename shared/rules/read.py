@@ -19,7 +19,7 @@ from shared.rules.defaults import Defaults
 from shared.rules.levels import Decided, Step, decide
 from shared.rules.names import SHORT, rule_name, source_of
 from shared.rules.options import Options
-from shared.rules.said import Listed, Said, Written, said
+from shared.rules.said import Listed, Said, Written
 from shared.rules.selectors import rule_keys
 from shared.rules.targets import Target, targets_of
 from shared.rules.windows import read_window
@@ -48,7 +48,6 @@ class _Reading:
         self._held: dict[Disk, Problem] = {}
         self._uncovered: list[Uncovered] = []
         self._skipped = 0
-        self._named: set[str] = set()
         #: What a volume's own objects say, by its name.
         self._own: dict[str, list[Step]] = defaultdict(list)
 
@@ -63,7 +62,7 @@ class _Reading:
         for volume in self._objects.volumes:
             self._search(volume)
         self._problems += self._defaults.problems
-        self._problems += self._defaults.notes(self._named)
+        self._problems += self._defaults.notes()
         self._rules.sort(key=lambda r: (r.disk, r.name, r.source, r.deltas))
         self._problems.sort(key=lambda p: (p.source, p.field, p.message))
         covered = {rule.disk for rule in self._rules} | {p.disk for p in self._problems if p.disk}
@@ -91,9 +90,7 @@ class _Reading:
         except Wrong as wrong:
             self._add(wrong, source)
         else:
-            if policy is not None and isinstance(policy.value, str):
-                self._named.add(policy.value.strip())
-            spoken = said(deltas, policy, self._defaults.policies)
+            spoken = self._defaults.read(deltas, policy)
             if not isinstance(item, SnapshotRule) or isinstance(item.spec, Mapping):
                 spoken = spoken.within(*read_window(item))
             for target in targets:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from shared.kinds import PersistentVolume, PersistentVolumeClaim
+from shared.kinds import POLICY_ANNOTATION, PersistentVolume, PersistentVolumeClaim
 from shared.model import Problem, Source
 from shared.objects import Objects
-from shared.rules.levels import Step
+from shared.rules.levels import Step, step_of
 from shared.rules.policies import Policy, Selection, read_policy
 from shared.rules.said import Policies, Said
 from shared.rules.wrong import Warned
@@ -32,6 +32,8 @@ class Selecting:
         self.problems: list[Problem] = []
         self._steps = {name: self._step(policy) for name, policy in sorted(self._all.items())}
         self._unknown = self._why_unknown()
+        selections = [policy.selection for policy in self._all.values() if policy.selection]
+        self._asks_namespaces = any(found.namespaces is not None for found in selections)
         self._by_namespace: dict[str, list[tuple[Selection, Step]]] = {}
         self._selected: Counter[str] = Counter()
         self._together: dict[tuple[str, ...], str] = {}
@@ -68,17 +70,16 @@ class Selecting:
             found.append(Step("policy", unknown.source, Said(), unknown))
         return found
 
-    def notes(self, named: Collection[str], key: str) -> Iterator[Problem]:
+    def notes(self, named: Collection[str]) -> Iterator[Problem]:
         """Say which policies have no effect, and which meet on volumes with other deltas.
 
-        Args:
-            named: the policies that objects name.
-            key: of the annotation that names one.
+        `named` are the policies that objects name.
         """
         for name, policy in sorted(self._all.items()):
             readable = not policy.said.broken and not policy.unreadable
             if readable and not self._selected[name] and name not in named:
-                note = Warned("spec.selector", "", f"{_idle(policy)} the annotation {key}: {name}")
+                note = Warned("spec.selector", "", f"{_idle(policy)} the annotation "
+                              f"{POLICY_ANNOTATION}: {name}")  # fmt: skip
                 yield note.problem(policy.source, False)
         for names, where in sorted(self._together.items()):
             note = Warned("spec.selector", "", f"{' and '.join(names)} select the same volumes, "
@@ -87,18 +88,9 @@ class Selecting:
             yield note.problem(self._all[names[0]].source, False)
 
     def _step(self, policy: Policy) -> Step:
-        said, problem = policy.said, policy.said.held
-        self.problems += [note.problem(policy.source, False) for note in said.notes]
-        if said.wrong:
-            problem = said.wrong.problem(policy.source, False)
-            self.problems.append(problem)
-        if policy.unreadable and policy.unreadable is not said.wrong:
+        if policy.unreadable and policy.unreadable is not policy.said.wrong:
             self.problems.append(policy.unreadable.problem(policy.source, False))
-        doubt = None
-        if said.wrong_window:
-            doubt = said.wrong_window.problem(policy.source, False)
-            self.problems.append(doubt)
-        return Step("policy", policy.source, said, problem, doubt=doubt)
+        return step_of("policy", policy.source, policy.said, self.problems)
 
     def _why_unknown(self) -> Problem | None:
         """Say why nobody can tell which policies select a volume: one of them cannot be read."""
@@ -125,8 +117,7 @@ class Selecting:
 
     def _namespace_unknown(self, namespace: str) -> Problem | None:
         """Say why a namespace's labels are not known, where a policy asks for them."""
-        asked = any(p.selection and p.selection.namespaces for p in self._all.values())
-        if not namespace or not asked:
+        if not namespace or not self._asks_namespaces:
             return None
         whole = self._unread.get(Source("Namespace", "", ""))
         return whole or self._unread.get(Source("Namespace", "", namespace))

@@ -113,10 +113,13 @@ class Cluster:
         return self._read()
 
     def _read(self) -> Objects:
-        objects = Objects("cluster")
+        objects, labels = Objects("cluster"), None
         for resource in self._resources:
+            # What selects is read by then.
+            if labels is None and resource.kind not in OURS:
+                labels = asked_labels(objects)
             try:
-                objects.take(self._list(resource, asked_labels(objects)))
+                objects.take(self._list(resource, labels or ()))
             except Missing:
                 if resource.kind not in OURS:
                     raise ClusterError(
