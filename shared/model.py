@@ -110,9 +110,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uncovered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A bound volume that has no rule: nothing says anything, or `by` says `none`.
+    """A bound volume without a rule that can be read.
 
-    `disk` is None where the volume does not tell it.
+    Nothing says anything of it, or `by` says `none`, or its rule is among the problems. `disk` is
+    None where the volume does not tell it.
     """
 
     disk: Disk | None
@@ -144,9 +145,9 @@ class RuleSet(msgspec.Struct, frozen=True):
     """All rules of one read, with their problems.
 
     `skipped` counts what asks for snapshots of another cloud's or driver's volumes; `read_from`
-    says where the objects were read. `held` are disks that a problem is about which names no disk:
-    it stands with a default, or a kind of object that could not be listed. `uncovered` are bound
-    volumes without a rule.
+    says where the objects were read. `held` are the disks of volumes that a problem is about which
+    names no disk: it stands with a default, or a kind of object that could not be listed.
+    `uncovered` are bound volumes without a rule that can be read.
     """
 
     rules: tuple[Rule, ...] = ()

@@ -24,6 +24,7 @@ def doubted(ruleset: RuleSet) -> set[Disk]:
     """List the disks that only SnapshotRules name, and no volume of the cluster."""
     volumes = {rule.disk for rule in ruleset.rules if rule.volume}
     volumes |= {p.disk for p in ruleset.problems if p.disk and p.source.kind != "SnapshotRule"}
+    volumes |= ruleset.held.keys()
     return disks_of(ruleset) - volumes
 
 

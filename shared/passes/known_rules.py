@@ -2,7 +2,6 @@
 
 import logging
 import zlib
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,9 +9,10 @@ import msgspec
 
 from shared.bucket.storage import Storage
 from shared.errors import BucketError, Conflict
-from shared.model import Disk, Problem, Source
+from shared.model import Problem, RuleSet, Source
 from shared.ports import Stored
 from shared.reports.pings import CLUSTER_ID
+from shared.rules.disks import disks_of
 from shared.rules.known import KIND, Known, Verdict, compare
 from shared.text import counted, shorten, words
 
@@ -44,11 +44,12 @@ class KnownRules:
         self._bucket, self._name = storage.bucket, f"{storage.folder}/known.json"
         self._cluster, self._window, self._accept = cluster, window, accept
 
-    def look(self, disks: Collection[Disk], now: datetime, writing: bool) -> Absence:
+    def look(self, ruleset: RuleSet, now: datetime, writing: bool) -> Absence:
         """Compare the disks that have rules now with those that are remembered.
 
         `writing` says whether what is there now is remembered.
         """
+        disks = disks_of(msgspec.structs.replace(ruleset, held={}))
         try:
             stored = self._bucket.get(self._name)
             known = _decode(stored) if stored else None
@@ -59,7 +60,9 @@ class KnownRules:
                 said = f"{self._name} cannot be read, so that missing rules go unnoticed. "
                 return Absence((_problem("known", f"{said}To begin anew, {_ACCEPT}"),))
             known = None
-        verdict = compare(known, self._cluster, disks, now, self._window, self._accept)
+        verdict = compare(
+            known, self._cluster, disks, now, self._window, self._accept, ruleset.held.keys()
+        )
         problems = self._problems(verdict)
         if writing and verdict.known != known:
             problems += self._write(verdict.known, stored)

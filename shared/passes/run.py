@@ -157,7 +157,7 @@ class _Pass:
             found = Absence((not_accepted("the cluster could not be read"),))
         else:
             known = KnownRules(storage, labels.cluster, window, accept)
-            found = known.look(disks_of(trusted.ruleset), self.ports.clock.now(), self.changing)
+            found = known.look(trusted.ruleset, self.ports.clock.now(), self.changing)
         self.lost = found.lost
         problems = (*trusted.ruleset.problems, *found.problems)
         ruleset = msgspec.structs.replace(trusted.ruleset, problems=problems)

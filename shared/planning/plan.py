@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from shared.model import Disk, Rule, RuleSet, Snapshot
+from shared.model import Disk, Rule, RuleSet, Snapshot, Source, Uncovered
 from shared.planning.actions import Attempt, Create, Plan
 from shared.planning.disk import decide
 from shared.planning.naming import is_ours, named
@@ -74,8 +74,19 @@ def plan(
         problems=(*problems, *missed, *of_pass(situation, selected)),
         unselected=len(missed),
         skipped=ruleset.skipped,
-        uncovered=tuple(u for u in ruleset.uncovered if u.disk not in situation.broken),
+        uncovered=_uncovered(ruleset, situation),
         rules=sum(len(situation.rules.get(disk, ())) for disk in selected),
+    )
+
+
+def _uncovered(ruleset: RuleSet, situation: Situation) -> tuple[Uncovered, ...]:
+    """Give the volumes that nothing covers; those of a problem are told of by it."""
+    told = {p.source for p in ruleset.problems if p.severity == "error"}
+    return tuple(
+        one
+        for one in ruleset.uncovered
+        if one.disk not in situation.broken
+        and (one.disk or Source("PersistentVolumeClaim", one.namespace, one.claim) not in told)
     )
 
 

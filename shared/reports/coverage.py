@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from shared.model import Disk, Level, Rule, RuleSet, Source
+from shared.model import Disk, Level, Problem, Rule, RuleSet, Source, Uncovered
 from shared.text import counted
 
 How = Literal["uncovered", "problem", "none"] | Level
@@ -32,23 +32,26 @@ def coverage(ruleset: RuleSet) -> list[Coverage]:
     for rule in ruleset.rules:
         by_disk.setdefault(rule.disk, []).append(rule)
     found = [_covered(rules) for rules in by_disk.values() if any(rule.claim for rule in rules)]
-    wrong = {p.disk: p.source for p in ruleset.problems if p.disk and p.severity == "error"}
-    found += [
-        Coverage("problem", _claim(source), "", disk.id, (str(source),))
-        for disk, source in wrong.items()
-        if disk not in by_disk
-    ]
-    found += [
-        Coverage(
-            how="none" if one.by else "uncovered",
-            claim=f"{one.namespace}/{one.claim}",
-            volume=one.volume,
-            disk=one.disk.id if one.disk else "",
-            sources=(str(one.by),) if one.by else (),
-        )
-        for one in ruleset.uncovered
-    ]
+    errors = [problem for problem in ruleset.problems if problem.severity == "error"]
+    wrong = {p.disk: p for p in errors if p.disk} | ruleset.held
+    told = {problem.source: problem for problem in errors}
+    for one in ruleset.uncovered:
+        claim = Source("PersistentVolumeClaim", one.namespace, one.claim)
+        problem = wrong.get(one.disk) if one.disk else told.get(claim)
+        found.append(_without(one, problem))
     return sorted(found, key=lambda c: (ORDER.index(c.how), c.claim, c.volume))
+
+
+def _without(one: Uncovered, problem: Problem | None) -> Coverage:
+    """Tell of a volume without a rule; where an object could not be read, that it is to blame."""
+    by = problem.source if problem else one.by
+    return Coverage(
+        how="problem" if problem else "none" if one.by else "uncovered",
+        claim=f"{one.namespace}/{one.claim}",
+        volume=one.volume,
+        disk=one.disk.id if one.disk else "",
+        sources=(str(by),) if by else (),
+    )
 
 
 def _covered(rules: Sequence[Rule]) -> Coverage:
@@ -63,10 +66,6 @@ def _covered(rules: Sequence[Rule]) -> Coverage:
         sources=tuple(dict.fromkeys(str(rule.source) for rule in rules)),
         deltas=tuple(dict.fromkeys(rule.deltas for rule in rules)),
     )
-
-
-def _claim(source: Source) -> str:
-    return f"{source.namespace}/{source.name}" if source.kind == "PersistentVolumeClaim" else ""
 
 
 def summary(found: Sequence[Coverage]) -> str:

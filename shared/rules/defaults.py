@@ -24,8 +24,8 @@ class Defaults:
         self._options = options
         self._unread = {p.source: p for p in objects.problems if p.severity == "error"}
         self._unread |= {
-            (source := Source(kind, "", "")): Problem(
-                severity="error", source=source, field="", value="", message=why
+            Source(kind, "", ""): Problem(
+                severity="error", source=Source(kind, "", "(all)"), field="", value="", message=why
             )
             for kind, why in objects.refused.items()
         }

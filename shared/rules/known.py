@@ -50,6 +50,7 @@ def compare(
     now: datetime,
     window: timedelta,
     accept: bool = False,
+    doubtful: Collection[Disk] = (),
 ) -> Verdict:
     """Compare the disks that have rules now with the greatest number within a window.
 
@@ -60,10 +61,13 @@ def compare(
         now: aware, UTC.
         window: how far back the greatest count is looked for.
         accept: whether what is there now is meant: it is the reference from now on.
+        doubtful: disks that perhaps have a rule, which could not be read: those that had one lately
+            have not lost it, and the others have none yet.
     """
     before = known or Known(kind=KIND, cluster=cluster)
     last = max(before.counts, default=now.date())  # while no pass looks nothing is forgotten
     seen = {name: found for name, found in before.disks.items() if last - found.last <= window}
+    disks = {*disks, *(disk for disk in doubtful if disk.id in seen)}
     for disk in disks:
         first = seen[disk.id].first if disk.id in seen else now.replace(microsecond=0)
         seen[disk.id] = Seen(min(first, now), now.date())

@@ -65,7 +65,7 @@ class _Reading:
         self._problems += self._defaults.notes()
         self._rules.sort(key=lambda r: (r.disk, r.name, r.source, r.deltas))
         self._problems.sort(key=lambda p: (p.source, p.field, p.message))
-        covered = {rule.disk for rule in self._rules} | {p.disk for p in self._problems if p.disk}
+        covered = {rule.disk for rule in self._rules}
         return RuleSet(
             rules=tuple(self._rules),
             problems=tuple(self._problems),
@@ -120,8 +120,10 @@ class _Reading:
     def _take(self, source: Source, target: Target, spoken: Said) -> None:
         """Take over what an object with power over a disk says of it."""
         problem = spoken.held
-        if spoken.held:
+        if spoken.held and target.volume:
             self._held.setdefault(target.disk, spoken.held)
+        elif spoken.held:  # whoever writes a rule of a bare disk says alone that there is one
+            self._add(Wrong("spec.policy", "", spoken.held.message, target.disk), source)
         if spoken.wrong:
             problem = self._add(spoken.wrong.of(target.disk), source)
         for note in spoken.notes:
@@ -160,29 +162,42 @@ class _Reading:
         own = len(steps) < len(decided.steps)
         if own and not steps and not decided.held:
             return
+        disk: Disk | None = None
         try:
             disk = self._bindings.disk_of(volume)
         except Skip:
             return
         except Wrong as wrong:
             if steps:
-                self._add(wrong, self._owner(volume, namespace))
-            return
+                self._add(wrong, self._owner(volume))
+        if namespace and not own and (disk is None or not steps):
+            self._uncovered.append(self._without_rule(volume, disk, decided))
+        if disk is not None:
+            self._follow(Target(disk, volume), steps, decided)
+
+    def _follow(self, target: Target, steps: Iterable[Step], decided: Decided) -> None:
+        """Make the rules that defaults ask for, and hold what a problem on the way is about."""
+        disk = target.disk
         if decided.held and not decided.held.disk:
             self._held.setdefault(disk, decided.held)
-        target = Target(disk, volume)
         for step in steps:
             if step.doubt:
                 self._held.setdefault(disk, step.doubt)
             self._rules += [
                 self._rule(step.source, target, listed, step.level) for listed in step.said.lists
             ]
-        if namespace and not steps and not own and not decided.held:
-            ref = volume.spec.claim_ref
-            self._uncovered.append(Uncovered(
-                disk=disk, namespace=namespace, claim=ref.name if ref else "",
-                volume=volume.metadata.name, by=decided.by,
-            ))  # fmt: skip
+
+    def _without_rule(
+        self, volume: PersistentVolume, disk: Disk | None, decided: Decided
+    ) -> Uncovered:
+        owner = self._owner(volume)
+        return Uncovered(
+            disk=disk,
+            namespace=owner.namespace,
+            claim=owner.name,
+            volume=volume.metadata.name,
+            by=None if decided.held else decided.by,
+        )
 
     def _unreadable_claim(self, volume: PersistentVolume) -> list[Step]:
         """Give the problem of a volume's claim that cannot be read: it may have said something."""
@@ -208,7 +223,7 @@ class _Reading:
         claim = ref.name if ref else ""
         named = source
         if volume and level != "own":
-            named = self._owner(volume, ref.namespace if ref else "")
+            named = self._owner(volume)
         return Rule(
             name=rule_name(named, claim if self._options.use_claim_name else ""),
             disk=target.disk,
@@ -222,11 +237,11 @@ class _Reading:
             window=listed.window,
         )
 
-    def _owner(self, volume: PersistentVolume, namespace: str) -> Source:
+    def _owner(self, volume: PersistentVolume) -> Source:
         """Name what a volume is to people: its claim, or itself."""
         ref = volume.spec.claim_ref
-        if ref and namespace:
-            return Source("PersistentVolumeClaim", namespace, ref.name)
+        if ref and ref.namespace:
+            return Source("PersistentVolumeClaim", ref.namespace, ref.name)
         return source_of(volume)
 
     def _add(self, wrong: Wrong, source: Source) -> Problem:

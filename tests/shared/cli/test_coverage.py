@@ -12,8 +12,10 @@ from tests.shared.fake_cloud import FakeCloud, FakeCluster, ports
 from tests.shared.objects_builders import (
     by_disk,
     claim,
+    decode,
     namespace,
     read,
+    rules_of,
     snapshot_policy,
     snapshot_rule,
     storage_class,
@@ -66,6 +68,30 @@ def test_storage_classes_cover_too() -> None:
         one.sources,
         one.deltas,
     )
+
+
+def test_no_bound_volume_is_left_out() -> None:
+    """Whatever could not be read of it, or of what may decide for it: it is a problem, by whom."""
+    lost = volume("pv-lost", "vol-nonsense", claimed_by=("shop", "lost"), zones=())
+    broken = claim("odd", volume="pv-odd") | {"spec": 5}
+    items = [
+        *bound("a", "typo", 1), namespace("typo", "P1O"),
+        lost, claim("lost", volume="pv-lost", deltas="P1D P7D"),
+        volume("pv-odd", f"vol-{7:017x}", claimed_by=("shop", "odd")), broken,
+        volume("pv-far", "vol-elsewhere", claimed_by=("web", "far"), zones=()),
+        claim("far", "web", volume="pv-far"),
+    ]  # fmt: skip
+    found = {one.claim: (one.how, one.sources) for one in coverage(read(*items))}
+    assert found == {
+        "typo/a": ("problem", ("Namespace typo",)),
+        "shop/lost": ("problem", ("PersistentVolumeClaim shop/lost",)),
+        "shop/odd": ("problem", ("PersistentVolumeClaim shop/odd",)),
+        "web/far": ("uncovered", ()),
+    }
+    objects = decode(*bound("a", "b", 1))
+    objects.refused["Namespace"] = "403"
+    (one,) = coverage(rules_of(objects))
+    assert ("problem", ("Namespace (all)",)) == (one.how, one.sources)
 
 
 @pytest.mark.parametrize(

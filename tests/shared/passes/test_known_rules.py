@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from shared.objects import Objects
 from shared.passes.run import run
 from shared.reports.schema import Report
 from shared.request import Only, Request
 from tests.shared.builders import HOUR
+from tests.shared.objects_builders import claim, volume
 from tests.shared.passes.test_run import World
 
 KNOWN = "demo/rules/known.json"
@@ -166,3 +168,30 @@ def test_little_is_written() -> None:
         world.complete()
         world.clock.advance(timedelta(minutes=5))
     assert world.bucket.puts().count(KNOWN) - before <= 2
+
+
+def test_a_kind_that_may_not_be_listed_for_days_is_no_fall_afterwards() -> None:
+    """Volumes that perhaps had a default meanwhile are not missed when it turns out they had none."""
+    world = lived(2)
+    for n in range(10):
+        handle = f"vol-{n + 50:017x}"
+        world.cluster.items += (
+            volume(f"pv-bare-{n}", handle, claimed_by=("web", f"c-{n}")),
+            claim(f"c-{n}", "web", volume=f"pv-bare-{n}"),
+        )
+    read = world.cluster.read
+
+    def refused() -> Objects:
+        objects = read()
+        objects.refused["Namespace"] = "the API refused to list namespaces (403)"
+        return objects
+
+    world.cluster.read = refused  # type: ignore[method-assign]
+    for _ in range(9):
+        report = world.run().report
+        assert "403" in " ".join(p.message for p in report.problems)
+        assert 0 == report.summary.rules_lost
+        world.complete()
+        world.clock.advance(6 * HOUR)
+    world.cluster.read = read  # type: ignore[method-assign]
+    assert 0 == world.run().report.summary.rules_lost

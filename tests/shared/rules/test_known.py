@@ -1,5 +1,6 @@
 """Absence is an alarm: rules that are gone are noticed, and what never settled is not."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,8 +22,10 @@ class Memory:
     def __init__(self) -> None:
         self.known: Known | None = None
 
-    def look(self, found: set[Disk], at: datetime, accept: bool = False) -> Verdict:
-        verdict = compare(self.known, "demo", found, at, WINDOW, accept)
+    def look(
+        self, found: set[Disk], at: datetime, accept: bool = False, doubtful: Iterable[Disk] = ()
+    ) -> Verdict:
+        verdict = compare(self.known, "demo", found, at, WINDOW, accept, [*doubtful])
         self.known = verdict.known
         return verdict
 
@@ -50,6 +53,16 @@ def test_a_fall_by_half_of_five_or_of_all_is_noticed(before: int, after: int, lo
 def test_a_new_installation_has_nothing_to_miss() -> None:
     """No rule, and none remembered."""
     assert (0, 0) == compare(None, "demo", set(), NOW, WINDOW)[1:]
+
+
+def test_what_could_not_be_read_is_neither_lost_nor_new() -> None:
+    """Namespaces that may not be listed for days: no disk is forgotten, and none is remembered."""
+    memory, everything = settled(6), disks(6) | disks(50, first=100)
+    for hours in range(0, 72, 6):
+        verdict = memory.look(disks(2), NOW + hours * HOUR, doubtful=everything)
+        assert (0, 6) == (verdict.lost, verdict.reference)
+    assert 0 == memory.look(disks(6), NOW + 4 * DAY).lost
+    assert 6 == memory.look(disks(0), NOW + 4 * DAY).lost
 
 
 def test_what_was_there_for_hours_is_not_missed() -> None:

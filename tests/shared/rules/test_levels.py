@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Rule, RuleSet, Source
+from shared.reports.coverage import coverage
 from tests.shared.objects_builders import (
     DISK,
     OTHER_DISK,
@@ -338,7 +339,9 @@ def test_a_selector_that_cannot_be_read_holds_what_it_may_decide(
     assert (field, "SnapshotPolicy gold") == (problem.field, str(problem.source))
     assert said in problem.message
     assert {DISK: problem} == ruleset.held
-    assert ruleset.uncovered == ()
+    told = [(one.how, one.claim, one.sources) for one in coverage(ruleset)]
+    assert ("problem", "shop/data", ("SnapshotPolicy gold",)) == told[0]
+    assert ("own", "shop/b") == told[1][:2]
 
 
 def test_a_kind_that_could_not_be_listed_holds_what_it_may_decide() -> None:
