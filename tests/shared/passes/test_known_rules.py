@@ -171,7 +171,7 @@ def test_little_is_written() -> None:
 
 
 def test_a_kind_that_may_not_be_listed_for_days_is_no_fall_afterwards() -> None:
-    """Volumes that perhaps had a default meanwhile are not missed when it turns out they had none."""
+    """Volumes that perhaps had a default meanwhile are not missed when they turn out bare."""
     world = lived(2)
     for n in range(10):
         handle = f"vol-{n + 50:017x}"
