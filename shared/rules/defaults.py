@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.kinds import DEFAULTS, Namespace, PersistentVolume, PersistentVolumeClaim, StorageClass
+from shared.kinds import (
+    DEFAULTS,
+    WINDOW,
+    Namespace,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+)
 from shared.model import Level, Problem, Source
 from shared.objects import Objects
 from shared.rules.levels import Step, step_of
 from shared.rules.options import Options
 from shared.rules.said import Said, Written, said
 from shared.rules.selecting import Selecting
-from shared.rules.windows import read_window
+from shared.rules.windows import alone, read_window
 
 
 class Defaults:
@@ -83,9 +90,11 @@ class Defaults:
         steps = {}
         for item in items if self._on(on) else ():
             deltas, policy = self._options.written(item.metadata)
-            if deltas is None and policy is None:
-                continue
             source = Source(DEFAULTS[on], "", item.metadata.name)
+            if deltas is None and policy is None:
+                if WINDOW in (item.metadata.annotations or ()):
+                    self.problems.append(alone(item).problem(source, False))
+                continue
             spoken = self.read(deltas, policy).within(*read_window(item))
             steps[item.metadata.name] = step_of(level, source, spoken, self.problems)
         return steps

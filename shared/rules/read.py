@@ -10,7 +10,7 @@ from itertools import chain
 
 import msgspec
 
-from shared.kinds import PersistentVolume, PersistentVolumeClaim, SnapshotRule
+from shared.kinds import WINDOW, PersistentVolume, PersistentVolumeClaim, SnapshotRule
 from shared.model import Disk, Level, Problem, Rule, RuleSet, Source, Uncovered
 from shared.objects import Objects
 from shared.ports import Volumes
@@ -22,7 +22,7 @@ from shared.rules.options import Options
 from shared.rules.said import Listed, Said, Written
 from shared.rules.selectors import rule_keys
 from shared.rules.targets import Target, targets_of
-from shared.rules.windows import read_window
+from shared.rules.windows import alone, read_window
 from shared.rules.wrong import Skip, Warned, Wrong
 
 #: What says something of a volume by itself, or of its own claim.
@@ -80,9 +80,11 @@ class _Reading:
     def _read_own(self, item: Own) -> None:
         """Read what one object says of the volumes that it has power over."""
         deltas, policy = self._written(item)
-        if deltas is None and policy is None:
-            return
         source = source_of(item)
+        if deltas is None and policy is None:
+            if WINDOW in (item.metadata.annotations or ()):
+                self._add(alone(item), source)
+            return
         try:
             targets = self._targets(source, item)
         except Skip:

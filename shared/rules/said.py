@@ -52,10 +52,14 @@ class Said(NamedTuple):
         return tuple(listed.deltas for listed in self.lists)
 
     def within(self, window: Window | None, wrong: Wrong | None) -> "Said":
-        """Add the object's own window, which replaces that of a policy it names."""
-        if window is None:
-            return self._replace(wrong_window=wrong)
-        return self._replace(lists=tuple(one._replace(window=window) for one in self.lists))
+        """Add the object's own window, which replaces that of a policy it names.
+
+        One that cannot be read replaces it too, since nobody knows what it was to be.
+        """
+        if window is None and wrong is None:
+            return self
+        lists = tuple(one._replace(window=window) for one in self.lists)
+        return self._replace(lists=lists, wrong_window=wrong)
 
     @property
     def broken(self) -> bool:
@@ -83,7 +87,9 @@ class Policies(NamedTuple):
         if said.broken:
             why = f"SnapshotPolicy {name.strip()} has an error, so that nobody can use it"
             return Said(wrong=Wrong(field, name, why))
-        return said._replace(notes=(), wrong_window=None)
+        doubt = "its window has an error. Until it is fixed there are snapshots at any time"
+        window = Wrong(field, name, doubt) if said.wrong_window else None
+        return said._replace(notes=(), wrong_window=window)
 
     def _missing(self, name: str) -> str:
         if name.lower() == NONE:
@@ -119,6 +125,7 @@ def _united(parts: Sequence[Said]) -> Said:
         wrong=next((part.wrong for part in parts if part.wrong), None),
         held=next((part.held for part in parts if part.held), None),
         notes=tuple(note for part in parts for note in part.notes),
+        wrong_window=next((part.wrong_window for part in parts if part.wrong_window), None),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.errors import WindowError
 from shared.kinds import WINDOW, Object, SnapshotPolicy, SnapshotRule
-from shared.rules.wrong import Wrong
+from shared.rules.wrong import Warned, Wrong
 from shared.text import shorten
 from shared.windows.entry import Entry
 from shared.windows.parse import MAX_ENTRIES, day, entry, parse, window
@@ -43,6 +43,12 @@ def read_window(item: Object) -> tuple[Window | None, Wrong | None]:
     except WindowError as error:
         said = f"{error}. Until then it is snapshotted at any time"
         return None, Wrong(*written(item), said)
+
+
+def alone(item: Object) -> Warned:
+    """Say that a window has no effect, since no deltas and no policy stand beside it."""
+    return Warned(*written(item), "has no effect: there are no deltas and no policy beside it. "
+                  "Write them on the same object")  # fmt: skip
 
 
 def _of_fields(value: Any) -> Window:

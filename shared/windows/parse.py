@@ -30,9 +30,9 @@ _ENTRY = re.compile(
 )
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2})", re.ASCII)
 _ALL = tuple(range(len(DAYS)))
-#: A day of each month, from which a week is looked at: summer time or not, it should be open.
-_WEEKS = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13))
 _WEEK = timedelta(days=7)
+#: The weeks of a year, in each of which it should be open: clocks of two zones change apart.
+_WEEKS = tuple(datetime(2026, 1, 1, tzinfo=UTC) + n * _WEEK for n in range(53))
 
 
 @lru_cache(maxsize=4096)

@@ -15,8 +15,11 @@ from tests.shared.objects_builders import (
     annotated,
     by_disk,
     claim,
+    namespace,
     read,
+    snapshot_policy,
     snapshot_rule,
+    storage_class,
     volume,
 )
 
@@ -45,9 +48,50 @@ def test_without_a_window_there_is_none() -> None:
 
 
 def test_a_window_asks_for_nothing_by_itself() -> None:
-    """An annotation without deltas is no rule, and no problem."""
-    ruleset = read(annotated(volume(), window=NIGHT), annotated(claim(), window="typo"))
-    assert ((), ()) == (ruleset.rules, ruleset.problems)
+    """An annotation without deltas is no rule and no error; a note says it has no effect."""
+    items = [
+        annotated(volume(storage_class="gp3"), window=NIGHT),
+        annotated(claim(), window="typo"),
+        annotated(namespace(), window=NIGHT),
+        annotated(storage_class(), window=NIGHT),
+    ]
+    ruleset = read(*items)
+    assert () == ruleset.rules
+    kinds = ["Namespace", "PersistentVolume", "PersistentVolumeClaim", "StorageClass"]
+    assert [(kind, "warning") for kind in kinds] == [
+        (p.source.kind, p.severity) for p in ruleset.problems
+    ]
+    assert all(p.message.startswith("has no effect: there are no deltas") for p in ruleset.problems)
+    # It narrows no default either.
+    (rule,) = read(*items[:2], namespace(deltas=DELTAS)).rules
+    assert rule.window is None
+
+
+def gold(window: Any) -> Json:
+    made = snapshot_policy("gold", DELTAS)
+    return made | {"spec": made["spec"] | {"window": window}}
+
+
+def test_a_policys_window_is_that_of_who_names_it() -> None:
+    """Unless they have one of their own."""
+    named = claim(policy="gold")
+    (rule,) = read(volume(), named, gold([FIELDS])).rules
+    assert NIGHT == str(rule.window)
+    (rule,) = read(volume(), annotated(named, window="12:00-13:00"), gold([FIELDS])).rules
+    assert "12:00-13:00 UTC" == str(rule.window)
+
+
+@pytest.mark.parametrize(
+    ("own", "window"), [({}, "1-5"), ({"window": "typo"}, [FIELDS]), ({"window": "typo"}, "1-5")]
+)
+def test_a_mangled_window_of_whom_ever_holds_the_disk(own: dict[str, str], window: Any) -> None:
+    """It is snapshotted at any time, as the problem says, and nothing of it is deleted."""
+    ruleset = read(volume(), annotated(claim(policy="gold"), **own), gold(window))
+    (rule,) = ruleset.rules
+    assert rule.window is None
+    (problem,) = (p for p in ruleset.problems if p.disk)
+    assert ("error", DISK) == (problem.severity, problem.disk)
+    assert "at any time" in problem.message
 
 
 def test_of_several_rules_each_has_its_own() -> None:

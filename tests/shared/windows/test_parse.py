@@ -64,6 +64,7 @@ WRONG = [
     ("01:00-05:00 ../../etc/passwd", "'../../etc/passwd' is not a time zone"),
     ("01:00-05:00 right/UTC", "'right/UTC' is not a time zone"),
     ("not 00:00-24:00", NEVER),
+    ("01:00-02:00 Europe/Berlin; not 20:00-21:00 America/New_York", NEVER),
     ("01:00-02:00; not 00:00-03:00", NEVER),
     ("02:00-03:00 Europe/Berlin; not 01:00-02:00 UTC", NEVER),
     ("not 00:00-12:00; not 12:00-00:00", NEVER),
