@@ -60,7 +60,8 @@ def window(entries: Iterable[Entry]) -> Window:
         raise WindowError(f"has {len(part)} entries; at most {MAX_ENTRIES} are accepted")
     made = Window((part,))
     _check_length(str(made))
-    if not all(made.spans(week, week + _WEEK) for week in _WEEKS if _may_be_shut(part)):
+    weeks = _different_weeks(part) if any(entry.excluded for entry in part) else ()
+    if not all(made.spans(week, week + _WEEK) for week in weeks):
         raise WindowError("is never open, or not in every week: what follows `not` leaves nothing")
     return made
 
@@ -97,8 +98,13 @@ def _check_length(text: str) -> None:
         raise WindowError(f"is {len(text):,} characters long; at most {MAX_TEXT} are accepted")
 
 
-def _may_be_shut(part: tuple[Entry, ...]) -> bool:
-    return any(entry.excluded for entry in part)
+def _different_weeks(part: Iterable[Entry]) -> Iterable[datetime]:
+    """Give a week of each kind: by how far the clocks of the zones are apart in it."""
+    places = [zone(name) for name in {entry.zone for entry in part}]
+    return {
+        tuple((at.astimezone(p).utcoffset()) for at in (week, week + _WEEK) for p in places): week
+        for week in _WEEKS
+    }.values()
 
 
 def _entry(text: str) -> Entry:
