@@ -141,9 +141,10 @@ class Mirror:
         """Write objects as a List, with just the fields that are read of them."""
         labels = asked_labels(objects)
         items = [self._item(item, labels) for item in objects.all()]
-        # What could not be read stays a problem of the same object, and so keeps its holds.
+        # What could not be read stays a problem of the same object, and so keeps its holds: labels
+        # that are none, since not every kind has a spec that could be missing.
         items += [
-            _entry(problem.source, {"name": problem.source.name}, None)
+            _entry(problem.source, {"name": problem.source.name, "labels": 0}, None)
             for problem in objects.problems
         ]
         items.sort(key=lambda i: (i["kind"], i["metadata"].get("namespace", ""),

@@ -113,6 +113,15 @@ def test_prints(arguments: list[str], said: str, capsys: pytest.CaptureFixture[s
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("only", ["rules=x", "disks=x", "scopes=eu-west-1"])
+def test_refuses_what_it_cannot_select(only: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing that was typed is passed over."""
+    world = ports(FakeCluster(*ITEMS), FakeCloud())
+    arguments = ["coverage", "--only", only]
+    assert main("prog", lambda *_: (Settings(), world), arguments) == 3
+    assert "coverage is of claims: select them by -n, --claim" in capsys.readouterr().err
+
+
 def test_prints_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     """JSON has all of it."""
     world = ports(FakeCluster(*ITEMS), FakeCloud())

@@ -63,6 +63,9 @@ ITEMS = [
     claim("unbound", volume="", deltas="PT1H P1D"),
     {"kind": "PersistentVolumeClaim", "metadata": {"name": "odd", "namespace": "shop"}, "spec": 5},
     {"kind": "PersistentVolume", "metadata": {"name": "pv-odd"}, "spec": {"csi": "x"}},
+    {"kind": "Namespace", "metadata": {"name": "odd", "annotations": 5}},
+    {"kind": "StorageClass", "metadata": {"name": "odd", "annotations": 5}},
+    {"kind": "SnapshotPolicy", "metadata": {"name": "odd", "annotations": 5}, "spec": {}},
 ]
 
 
