@@ -227,6 +227,16 @@ def test_a_list_that_expires_on_the_way_is_no_mirror(publisher: Publisher) -> No
     assert (1, {}) == (done.returncode, publisher.storage.bodies)
 
 
+def test_a_full_disk_is_no_mirror(publisher: Publisher) -> None:
+    """What could not be written whole is not published, wherever the space ends."""
+    publisher.kube.page_limit = 1
+    for blocks in (4, 5, 6):  # of a KiB: a page has room in them, and a mirror has not
+        shell = f'trap "" XFSZ; ulimit -f {blocks}; exec "$@"'
+        done = publisher.run("rules.json", under=["bash", "-c", shell, "bash"])
+        assert (1, {}) == (done.returncode, publisher.storage.bodies)
+        assert "the mirror stays as it is" in done.stderr
+
+
 def test_fits_into_its_limit(publisher: Publisher) -> None:
     """20,000 volumes with their claims: kubectl stays below half of the container's limit."""
     if publisher.cloud == "google":
