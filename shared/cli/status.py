@@ -15,6 +15,8 @@ from shared.text import counted, shorten, words
 #: Nagios' statuses.
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 _WORDS = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN"}
+#: Of the first column: the longest word that says how a disk is.
+WIDTH = max(map(len, ORDER))
 _STYLES = {"never": "bold red", "failing": "bold red", "late": "red", "problem": "yellow"}
 
 
@@ -24,7 +26,7 @@ def lines(found: Sequence[DiskHealth], zone: ZoneInfo, now: datetime, wide: bool
         style = _STYLES.get(one.health, "green" if one.health == "ok" else "")
         name = title(one.disk, one.names) if wide else one.names.claim or one.names.volume
         told = "; ".join(filter(None, [one.why, _points(one, zone, now, wide)]))
-        yield Line(f"{one.health:8} {name or one.names.rule or one.disk}: {told}", style)
+        yield Line(f"{one.health:{WIDTH}} {name or one.names.rule or one.disk}: {told}", style)
     yield Line(summary(found), "bold")
 
 

@@ -126,7 +126,7 @@ def _uncovered(one: Uncovered) -> DiskHealth:
         disk=one.disk.id if one.disk else "",
         names=Names(claim=f"{one.namespace}/{one.claim}", volume=one.volume),
         health="uncovered",
-        why="nothing says how it is to be backed up",
+        why="no rule covers it; annotate the claim or its Namespace, or write deltas: none",
         newest=None,
         oldest=None,
         next_due=None,

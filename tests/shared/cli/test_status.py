@@ -47,7 +47,7 @@ def test_says_how_each_disk_is_the_worst_first(world: World, told: Told) -> None
     healthy(world, 1, age=5)
     status, out, _ = told()
     late, ok, total = out.splitlines()
-    assert late.startswith("late     shop-rule-rule-vol-00000000000000001")
+    assert late.startswith("late      shop-rule-rule-vol-00000000000000001")
     assert "due 4 h ago; newest 5 h ago; 20 of 24 hourly; oldest 2026-06-14" in late
     assert ok.startswith("ok       shop-rule-rule-vol-00000000000000000")
     assert "newest 0 s ago; next in 1 h; 24 of 24 hourly" in ok
@@ -57,7 +57,7 @@ def test_says_how_each_disk_is_the_worst_first(world: World, told: Told) -> None
 def test_leads_with_claims(world: World, told: Told) -> None:
     """Selected as people think: by claim."""
     world.cluster.items = (claim(deltas="PT1H P1D"), volume())
-    assert "never    shop/data: no snapshot is completed yet" in told("--claim", "shop/data")[1]
+    assert "never     shop/data: no snapshot is completed yet" in told("--claim", "shop/data")[1]
     assert "shop/data\n" == told("-o", "name")[1]
     assert "no disk has a rule" in told("--claim", "shop/daat")[1]
 
@@ -66,7 +66,7 @@ def test_a_rule_that_cannot_be_read_is_told_with_its_claim(world: World, told: T
     """And what would be right."""
     world.cluster.items = (claim(deltas="PT1H P1O"), volume())
     out = told("--only", "namespaces=shop")[1]
-    assert "never    shop/data: " in out
+    assert "never     shop/data: " in out
     assert "'P1O' is not an ISO 8601 duration" in " ".join(out.split())
 
 
