@@ -49,7 +49,7 @@ def test_says_how_each_disk_is_the_worst_first(world: World, told: Told) -> None
     late, ok, total = out.splitlines()
     assert late.startswith("late      shop-rule-rule-vol-00000000000000001")
     assert "due 4 h ago; newest 5 h ago; 20 of 24 hourly; oldest 2026-06-14" in late
-    assert ok.startswith("ok       shop-rule-rule-vol-00000000000000000")
+    assert ok.startswith("ok        shop-rule-rule-vol-00000000000000000")
     assert "newest 0 s ago; next in 1 h; 24 of 24 hourly" in ok
     assert (0, "2 disks: 1 late, 1 ok") == (status, total)
 
