@@ -166,7 +166,8 @@ def _items(listed: _Loose, objects: Objects) -> Iterable[tuple[str, msgspec.Raw]
             objects.problems.append(_malformed("object", item, error))
             continue
         kind = _text(found.kind) or of
-        if not of and kind.removesuffix("List") in KINDS and found.items is not None:
+        inner = kind.endswith("List") and kind.removesuffix("List") in KINDS
+        if not of and inner and found.items is not None:
             yield from _items(found, objects)
         else:
             yield kind, item

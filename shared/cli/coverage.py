@@ -31,7 +31,7 @@ def selected(found: Sequence[Coverage], only: Only) -> list[Coverage]:
 def lines(found: Sequence[Coverage]) -> Iterator[Line]:
     """Give a line a volume, the worst first."""
     for one in found:
-        yield Line(f"{one.how:12} {one.claim or one.disk}: {_why(one)}", _STYLES.get(one.how, ""))
+        yield Line(f"{one.how:12} {one.claim or one.volume}: {_why(one)}", _STYLES.get(one.how, ""))
     yield Line(summary(found) if found else "there is no bound volume of this cloud", "bold")
 
 

@@ -155,7 +155,7 @@ class RulesReader:
         Rules that cannot be understood any more are not lost.
         """
         before = self._rules(storage.mirror.objects(copy))
-        known, lost = len(before.rules) + len(before.problems), _lost(before, live)
+        known, lost = len(before.rules) + len(_errors(before)), _lost(before, live)
         sources = {source for source, _ in lost}
         absent = sorted(kind for kind in objects.absent if any(s.kind == kind for s in sources))
         if 2 * len(lost) <= known and not absent:
@@ -212,7 +212,12 @@ def _lost(before: RuleSet, now: RuleSet) -> set[tuple[Source, str]]:
         for rule in before.rules
         if rule.source not in sources or (rule.disk not in disks and rule.source not in told)
     }
-    return lost | {(p.source, "") for p in before.problems if p.source not in sources}
+    return lost | {(p.source, "") for p in _errors(before) if p.source not in sources}
+
+
+def _errors(ruleset: RuleSet) -> list[Problem]:
+    """Give the rules that could not be read; what has only a note is no rule."""
+    return [problem for problem in ruleset.problems if problem.severity == "error"]
 
 
 def _with(ruleset: RuleSet, name: str, message: str) -> RuleSet:

@@ -75,6 +75,8 @@ def turn(
     windows = union(r.window for r in due)
     if windows is None or windows.is_open(now):
         return Turn()
+    if newest is None and any(_may_be_missed(r, now, period) for r in due):
+        return Turn(f"outside its window ({windows}), which passes may miss, since there is none")
     if newest and any(now >= r.overrun(newest) for r in due):
         pause = OVERRUN * min(max(r.interval, _gap(r, newest)) for r in due)
         return Turn(
@@ -88,6 +90,10 @@ def turn(
     if until != opening:
         waits += f"; it is taken {utc(until)} whether that is open or not"
     return Turn(waits=waits, until=until)
+
+
+def _may_be_missed(rhythm: Rhythm, now: datetime, period: timedelta) -> bool:
+    return rhythm.window is not None and rhythm.window.shortest_opening(now) < 2 * period
 
 
 def closed(rhythms: Iterable[Rhythm], now: datetime) -> Window | None:

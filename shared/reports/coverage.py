@@ -39,6 +39,11 @@ def coverage(ruleset: RuleSet) -> list[Coverage]:
         claim = Source("PersistentVolumeClaim", one.namespace, one.claim)
         problem = wrong.get(one.disk) if one.disk else told.get(claim)
         found.append(_without(one, problem))
+    found += [
+        Coverage("problem", "", source.name, "", (str(source),))
+        for source, problem in told.items()
+        if source.kind == "PersistentVolume" and problem.disk is None
+    ]
     return sorted(found, key=lambda c: (ORDER.index(c.how), c.claim, c.volume))
 
 

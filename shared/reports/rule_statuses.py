@@ -81,6 +81,8 @@ def statuses(
     patches = []
     for before in filter(None, map(read_status, objects.manifests)):
         found, wrong = rules.get(before.source, []), problems.get(before.source, [])
+        if before.source.kind == "SnapshotPolicy" and objects.refused and not wrong:
+            continue  # whom it selects is not known
         if before.source.kind == "SnapshotPolicy" or len(found) > 1:
             status = _status_of_many(found, wrong, before, known, now)
         else:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from shared.errors import UnknownDisk
-from shared.model import Disk, Problem, Rule, RuleSet
+from shared.model import Disk, Problem, Rule, RuleSet, Source, Uncovered
+from shared.rules.names import rule_name
 from shared.text import LONGEST, shorten
 
 
@@ -33,16 +34,13 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
         if isinstance(place, Disk):
             rules.append(msgspec.structs.replace(rule, disk=place))
         else:
-            problems.append(
-                Problem(
-                    severity="error",
-                    source=rule.source,
-                    field=place.field,
-                    value=shorten(place.value),
-                    message=shorten(_message(place, rule), LONGEST),
-                    rule=rule.name,
-                )
-            )
+            source = rule.source if rule.level == "own" else _owner(rule)
+            problems.append(_unplaced(place, source, rule.volume, rule.name))
+    for item in ruleset.uncovered:
+        unknown = found.get(item.disk) if item.disk in ruleset.held else None
+        if isinstance(unknown, UnknownDisk):
+            source = _owner(item)
+            problems.append(_unplaced(unknown, source, item.volume, rule_name(source)))
     for problem in ruleset.problems:
         known = found.get(problem.disk, problem.disk) if problem.disk else None
         problems.append(
@@ -53,10 +51,27 @@ def relocate(ruleset: RuleSet, found: Mapping[Disk, Disk | UnknownDisk]) -> Rule
     )
 
 
-def _message(unknown: UnknownDisk, rule: Rule) -> str:
-    """Say why a rule's disk is not known, and what would put it right."""
-    fix = unknown.fix.replace("{volume}", rule.volume or "NAME")
-    return f"{unknown}; {fix}" if fix else str(unknown)
+def _owner(item: Rule | Uncovered) -> Source:
+    """Name the claim of a volume, or the volume: what is wrong with its place is theirs."""
+    if item.claim:
+        return Source("PersistentVolumeClaim", item.namespace, item.claim)
+    return Source("PersistentVolume", "", item.volume)
+
+
+def _unplaced(unknown: UnknownDisk, source: Source, volume: str, rule: str) -> Problem:
+    """Say why a disk's place is not known, and what would put it right.
+
+    By the rule's name, and its snapshots, the disk is held all the same.
+    """
+    fix = unknown.fix.replace("{volume}", volume or "NAME")
+    return Problem(
+        severity="error",
+        source=source,
+        field=unknown.field,
+        value=shorten(unknown.value),
+        message=shorten(f"{unknown}; {fix}" if fix else str(unknown), LONGEST),
+        rule=rule,
+    )
 
 
 def disks_of(ruleset: RuleSet) -> set[Disk]:

@@ -76,8 +76,8 @@ class Selecting:
         `named` are the policies that objects name.
         """
         for name, policy in sorted(self._all.items()):
-            readable = not policy.said.broken and not policy.unreadable
-            if readable and not self._selected[name] and name not in named:
+            known = not policy.said.broken and not policy.unreadable and self._can_tell(policy)
+            if known and not self._selected[name] and name not in named:
                 note = Warned("spec.selector", "", f"{_idle(policy)} the annotation "
                               f"{POLICY_ANNOTATION}: {name}")  # fmt: skip
                 yield note.problem(policy.source, False)
@@ -114,6 +114,11 @@ class Selecting:
                 and (selection.namespaces is None or selection.namespaces.matches(labels))
             ]
         return found
+
+    def _can_tell(self, policy: Policy) -> bool:
+        """Tell whether it is known whom a policy selects."""
+        asks = policy.selection is not None and policy.selection.namespaces is not None
+        return not (asks and any(source.kind == "Namespace" for source in self._unread))
 
     def _namespace_unknown(self, namespace: str) -> Problem | None:
         """Say why a namespace's labels are not known, where a policy asks for them."""

@@ -3,7 +3,7 @@
 from typing import Literal, Self
 
 from shared.model import Disk, Problem, Source
-from shared.rules.names import rule_name
+from shared.rules.names import SHORT, rule_name
 from shared.text import LONGEST, shorten
 
 
@@ -42,6 +42,9 @@ class Wrong(Exception):
         )
 
     def _rule(self, source: Source, use_claim_name: bool) -> str:
+        # A default is no disk's rule: whom it is about, `RuleSet.held` tells.
+        if source.kind not in SHORT:
+            return ""
         return rule_name(source, self.claim if use_claim_name else "")
 
 

@@ -114,7 +114,8 @@ class Mirror:
                 "MIRROR_URL should name the mirror"
             )
         # No cluster is without namespaces: whoever wrote the mirror did not list them.
-        if objects.claims and not objects.namespaces:
+        unlisted = "Namespace" in self._wanted and not objects.namespaces
+        if objects.claims and unlisted:
             objects.refused |= dict.fromkeys(self._wanted, (
                 "the mirror has no Namespaces, StorageClasses and SnapshotPolicies: write it by "
                 "the CronJob of this version, or set DEFAULT_SOURCES=none"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from shared.bucket.storage import Storage
 from shared.errors import BucketError, Conflict
@@ -65,11 +65,10 @@ class FakeBucket:
         return [name for call, name in self.calls if call == "put"]
 
 
-def storage_in(bucket: FakeBucket) -> Storage:
-    """Give the storage whose mirror is `demo/rules.json`."""
-    return Storage(
-        bucket, "demo/rules", Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", (KEY, WINDOW))
-    )
+def storage_in(bucket: FakeBucket, **options: Any) -> Storage:
+    """Give the storage whose mirror is `demo/rules.json`, with the mirror's other options."""
+    mirror = Mirror(bucket, MIRROR, f"s3://bucket/{MIRROR}", (KEY, WINDOW), **options)
+    return Storage(bucket, "demo/rules", mirror)
 
 
 def ports_with(cluster: FakeCluster, cloud: FakeCloud, bucket: FakeBucket) -> Ports:

@@ -48,6 +48,13 @@ def test_an_empty_list_is_no_objects() -> None:
     assert counts(decode()) == (0, 0, 0, 0)
 
 
+def test_only_lists_are_looked_into() -> None:
+    """An `items` in a claim's own object is the tenant's text, and makes no objects of it."""
+    inner = [RULE, RULE]
+    assert counts(decode({"kind": "SnapshotRuleList", "items": inner})) == (0, 0, 2, 0)
+    assert counts(decode(PVC | {"items": inner})) == (0, 1, 0, 0)
+
+
 @pytest.mark.parametrize("kind", ["Pod", "VolumeSnapshot", "", None, 1, ["PersistentVolume"], {}])
 def test_other_kinds_are_passed_over(kind: Any) -> None:
     """Whole manifests may be mixed in: what is no source of rules is no problem."""

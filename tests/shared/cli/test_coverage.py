@@ -88,6 +88,9 @@ def test_no_bound_volume_is_left_out() -> None:
         "shop/odd": ("problem", ("PersistentVolumeClaim shop/odd",)),
         "web/far": ("uncovered", ()),
     }
+    malformed = {"kind": "PersistentVolume", "metadata": {"name": "pv-bad"}, "spec": {"csi": 5}}
+    (one,) = coverage(read(malformed))
+    assert ("problem", "pv-bad", ("PersistentVolume pv-bad",)) == (one.how, one.volume, one.sources)
     objects = decode(*bound("a", "b", 1))
     objects.refused["Namespace"] = "403"
     (one,) = coverage(rules_of(objects))

@@ -21,7 +21,7 @@ from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, hourly
 from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, storage_in
 from tests.shared.fake_cloud import FakeCloud, FakeCluster
-from tests.shared.objects_builders import decode, volume
+from tests.shared.objects_builders import claim, decode, volume
 from tests.shared.passes.test_run import DELTAS, World
 
 MINUTE = timedelta(minutes=1)
@@ -212,6 +212,15 @@ class TestHalfLost:
         for item in made.cluster.items:
             item["spec"]["deltas"] = "PT1H P1X"
         assert "lost" not in said(made.run().report)
+
+    def test_notes_are_no_rules(self) -> None:
+        """What has no effect neither counts as lost nor hides what is."""
+        made = world()
+        claims = [claim(f"c{n}", deltas=DELTAS, volume="") for n in range(9)]
+        made.cluster.items += tuple(claims)
+        made.run()
+        made.cluster.items = made.cluster.items[:1]
+        assert "lost 3 of 4 rules" in said(made.run().report)
 
     def test_another_loss_is_waited_for_anew(self) -> None:
         """The clock begins again where something else is missing."""

@@ -113,6 +113,19 @@ def test_a_disk_without_any_snapshot_is_late_while_its_window_is_open() -> None:
     assert due(None, MIDNIGHT + 6 * HOUR, attempt=failed).late
 
 
+@pytest.mark.parametrize(("minutes", "waits"), [(5, False), (9, False), (10, True), (30, True)])
+def test_a_first_snapshot_waits_for_no_window_that_passes_may_miss(
+    minutes: int, waits: bool
+) -> None:
+    """One shorter than two periods may pass by each time, and none tells since when."""
+    short = Rhythm(DAY, parse(f"01:00-01:{minutes:02}"))
+    found = due(None, MIDNIGHT + 6 * HOUR, short)
+    assert waits == (found.wait is not None)
+    if not waits:
+        assert "which passes may miss, since there is none" in found.reason
+    assert due(MIDNIGHT - 20 * HOUR, MIDNIGHT + 6 * HOUR, short).wait
+
+
 FORCED = [
     (Rhythm(DAY, NIGHT), 2 * DAY),
     (Rhythm(HOUR, NIGHT), 2 * DAY),

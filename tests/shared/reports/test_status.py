@@ -34,7 +34,9 @@ from tests.shared.objects_builders import (
     claim,
     clusters,
     decode,
+    namespace,
     rules_of,
+    snapshot_policy,
     snapshot_rule,
     volume,
     with_spec,
@@ -457,6 +459,18 @@ def test_a_status_that_cannot_be_decoded_fails_nothing(text: str) -> None:
     planned = plan(ruleset, [], NOW, POLICY)
     (patch,) = statuses(objects, ruleset, planned, [], foresee(planned), POLICY.labels)
     assert "observedGeneration" not in patch.status
+
+
+def test_a_policys_status_waits_until_it_is_known_whom_it_selects() -> None:
+    """While namespaces may not be listed it stays as it is: "0 disks" would be a guess."""
+    policy = snapshot_policy(namespaceSelector={"matchLabels": {"env": "prod"}})
+    world = World(volume(), claim(), namespace(env="prod"), policy)
+    objects, ruleset, planned, listings, applied = world.passed()
+    (patch,) = statuses(objects, ruleset, planned, listings, applied, POLICY.labels)
+    assert "SnapshotPolicy" == patch.source.kind
+    objects.refused["Namespace"] = "403"
+    ruleset = rules_of(objects)
+    assert [] == statuses(objects, ruleset, planned, listings, applied, POLICY.labels)
 
 
 JSON = st.recursive(

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import UnknownDisk
 from shared.model import Rule, RuleSet, Source
 from shared.reports.coverage import coverage
+from shared.rules.disks import relocate
 from tests.shared.objects_builders import (
     DISK,
     OTHER_DISK,
@@ -464,3 +466,48 @@ def test_named_sources_are_sources() -> None:
     """A default's source is the object that has it."""
     ruleset = read(PV, claim(), namespace(policy="gold"), snapshot_policy(deltas=GOLD))
     assert Source("Namespace", "", "shop") == only(ruleset).source
+
+
+NOWHERE = UnknownDisk("zone", "data", "project acme has no disk of this name")
+
+
+def test_what_a_default_covers_and_has_no_place_is_a_problem_of_its_claim() -> None:
+    """A namespace's rule goes on for its other volumes; by the claim's name the disk is held."""
+    ruleset = relocate(read(PV, claim(), namespace(deltas=SPACE)), {DISK: NOWHERE})
+    assert ruleset.rules == ()
+    assert [("PersistentVolumeClaim shop/data", "shop-pvc-data")] == [
+        (str(p.source), p.rule) for p in ruleset.problems
+    ]
+
+
+def test_what_is_held_and_has_no_place_stays_held() -> None:
+    """By the name that its rule would have, since the disk cannot be told."""
+    before = read(PV, claim(), namespace(), storage_class(deltas="P1O"))
+    assert [DISK] == [*before.held]
+    after = relocate(before, {DISK: NOWHERE})
+    assert after.held == {}
+    assert [("PersistentVolumeClaim shop/data", "shop-pvc-data"), ("StorageClass gp3", "")] == [
+        (str(p.source), p.rule) for p in after.problems
+    ]
+
+
+def test_a_default_that_cannot_be_read_names_no_rule() -> None:
+    """Whom it is about is told by what is held; no disk's rule is called like a Namespace."""
+    broken = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": 5}}
+    for item in (namespace(deltas="P1O"), broken):
+        (problem,) = read(PV, claim(), item).problems
+        assert "" == problem.rule
+
+
+def test_no_policy_is_said_to_be_idle_while_namespaces_are_not_known() -> None:
+    """Whom it selects by their labels cannot be told; of another policy it can."""
+    selector = {"matchLabels": {"env": "prod"}}
+    objects = decode(
+        PV, claim(), namespace(),
+        snapshot_policy("gold", GOLD, namespaceSelector=selector),
+        snapshot_policy("lead", GOLD, storageClassNames=["x"]),
+    )  # fmt: skip
+    assert 2 == len(messages(rules_of(objects), "warning"))
+    objects.refused["Namespace"] = "403"
+    (note,) = messages(rules_of(objects), "warning")
+    assert note.startswith("SnapshotPolicy lead")

@@ -205,6 +205,15 @@ def test_an_empty_list_is_an_empty_cluster() -> None:
     assert 0 == mirror(bucket).read().count()
 
 
+@pytest.mark.parametrize("wanted", [("namespaces",), ("storageclasses",)])
+def test_claims_without_namespaces_are_an_older_versions(wanted: tuple[str, ...]) -> None:
+    """No cluster is without one; but where nothing asks for them they are not there either."""
+    bucket = FakeBucket()
+    bucket.put(MIRROR, mirror().encode(decode(volume(), claim())), None)
+    found = storage_in(bucket, defaults=wanted).mirror.read()
+    assert (wanted == ("namespaces",)) == bool(found.refused)
+
+
 def test_a_missing_one_says_who_writes_it() -> None:
     """Neither a pass nor a CronJob has yet."""
     with pytest.raises(ClusterError, match="CronJob"):
