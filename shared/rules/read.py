@@ -22,8 +22,9 @@ from shared.rules.options import Options
 from shared.rules.said import Listed, Said, Written
 from shared.rules.selectors import rule_keys
 from shared.rules.targets import Target, targets_of
-from shared.rules.windows import alone, read_window
+from shared.rules.windows import allowed_windows, alone, read_window
 from shared.rules.wrong import Skip, Warned, Wrong
+from shared.windows.window import Window
 
 #: What says something of a volume by itself, or of its own claim.
 Own = PersistentVolume | PersistentVolumeClaim | SnapshotRule
@@ -42,6 +43,7 @@ class _Reading:
         self._bindings = Bindings(objects, volumes)
         self._defaults = Defaults(objects, options)
         self._keys = rule_keys(objects)
+        self._windows = allowed_windows([*objects.claims, *filter(_has_spec, objects.rules)])
         self._rules: list[Rule] = []
         self._problems: list[Problem] = []
         self._malformed: dict[Source, Problem] = {}
@@ -93,19 +95,22 @@ class _Reading:
             self._add(wrong, source)
         else:
             spoken = self._defaults.read(deltas, policy)
-            if not isinstance(item, SnapshotRule) or isinstance(item.spec, Mapping):
-                spoken = spoken.within(*read_window(item))
+            if not isinstance(item, SnapshotRule) or _has_spec(item):
+                spoken = spoken.within(*self._window(item))
             for target in targets:
                 if isinstance(target, Wrong):
                     self._add(target, source)
                 else:
                     self._take(source, target, spoken)
 
+    def _window(self, item: Own) -> tuple[Window | None, Wrong | None]:
+        return read_window(item, self._windows.get(item.metadata.namespace))
+
     def _written(self, item: Own) -> tuple[Written | None, Written | None]:
         """Give what an object has as deltas, and as a policy's name; a rule always asks."""
         if not isinstance(item, SnapshotRule):
             return self._options.written(item.metadata)
-        spec = item.spec if isinstance(item.spec, Mapping) else {}
+        spec = item.spec if _has_spec(item) else {}
         policy = Written("spec.policy", spec["policy"]) if spec.get("policy") is not None else None
         if policy is not None and spec.get("deltas") is None:
             return None, policy
@@ -261,6 +266,10 @@ class _Reading:
         if source.kind == "PersistentVolume" and self._options.use_claim_name:
             claim = bindings.claim_of(source.name)
         return msgspec.structs.replace(problem, rule=rule_name(source, claim), disk=disk)
+
+
+def _has_spec(rule: SnapshotRule) -> bool:
+    return isinstance(rule.spec, Mapping)
 
 
 def _ends(source: Source, target: Target) -> bool:

@@ -1,6 +1,7 @@
 """The window of an object: text in an annotation, fields in the spec of our own kinds. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.errors import WindowError
@@ -8,11 +9,13 @@ from shared.kinds import WINDOW, Object, SnapshotPolicy, SnapshotRule
 from shared.rules.wrong import Warned, Wrong
 from shared.text import shorten
 from shared.windows.entry import Entry
-from shared.windows.parse import MAX_ENTRIES, day, entry, parse, window
+from shared.windows.parse import MAX_ENTRIES, MAX_TEXT, day, entry, parse, window
 from shared.windows.window import Window
 
 #: The fields of one entry of `spec.window`.
 FIELDS = ("start", "end", "days", "timeZone", "exclude")
+#: How many different windows the objects of one namespace may have.
+MOST_WINDOWS = 20
 _EXAMPLE = "write a list such as [{start: '01:00', end: '05:00', timeZone: Europe/Berlin}]"
 
 
@@ -36,9 +39,29 @@ def written(item: Object) -> tuple[str, Any]:
     return f"metadata.annotations[{WINDOW}]", (item.metadata.annotations or {}).get(WINDOW)
 
 
-def read_window(item: Object) -> tuple[Window | None, Wrong | None]:
-    """Read the window; where it cannot be read there is none: no snapshot is the greater harm."""
+def allowed_windows(items: Iterable[Object]) -> Mapping[str, Collection[str]]:
+    """Give the windows that count, by namespace: each takes time, and tenants write many objects.
+
+    They are those that come first as text, in whatever order the objects are listed.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        _, value = written(item)
+        if value is not None:
+            found[item.metadata.namespace].add(_key(value))
+    return {namespace: sorted(texts)[:MOST_WINDOWS] for namespace, texts in found.items()}
+
+
+def read_window(
+    item: Object, allowed: Collection[str] | None = None
+) -> tuple[Window | None, Wrong | None]:
+    """Read the window; where it cannot be read there is none: no snapshot is the greater harm.
+
+    `allowed` are the windows that count in the item's namespace; all without it.
+    """
     try:
+        if allowed is not None and written(item)[1] is not None:
+            _refuse_many(item, allowed)
         return window_of(item), None
     except WindowError as error:
         said = f"{error}. Until then it is snapshotted at any time"
@@ -49,6 +72,16 @@ def alone(item: Object) -> Warned:
     """Say that a window has no effect, since no deltas and no policy stand beside it."""
     return Warned(*written(item), "has no effect: there are no deltas and no policy beside it. "
                   "Write them on the same object")  # fmt: skip
+
+
+def _refuse_many(item: Object, allowed: Collection[str]) -> None:
+    if _key(written(item)[1]) not in allowed:
+        raise WindowError(f"is one of more than {MOST_WINDOWS} different windows in namespace "
+                          f"{item.metadata.namespace}: write one that others have")  # fmt: skip
+
+
+def _key(value: Any) -> str:
+    return shorten(value, 10 * MAX_TEXT)
 
 
 def _of_fields(value: Any) -> Window:

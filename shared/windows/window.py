@@ -97,7 +97,10 @@ def opens(window: Window | None, at: datetime) -> datetime | None:
 def _week(window: Window, number: int) -> list[Span]:
     """Give a week's hours: a pass asks for the same ones again and again."""
     since = _EPOCH + number * _STEP
-    until = since + _STEP
+    return _hours(window, since, since + _STEP)
+
+
+def _hours(window: Window, since: datetime, until: datetime) -> list[Span]:
     found = merged([span for part in window.parts for span in _open(part, since, until)])
     return [(max(begin, since), min(end, until)) for begin, end in found]
 
@@ -120,7 +123,7 @@ def _open(part: tuple[Entry, ...], since: datetime, until: datetime) -> list[Spa
 def _distances(window: Window, year: int) -> tuple[timedelta, timedelta]:
     """Measure the greatest distance between openings, and the shortest, in a year."""
     since = datetime(year, 1, 1, tzinfo=UTC)
-    found = window.spans(since, since + _YEAR)
+    found = _hours(window, since, since + _YEAR)  # at once: a week's days before are a half more
     # What the year's ends cut short says nothing.
     whole = [s for s in found if s[0] > since and s[1] < since + _YEAR]
     begins = [begin for begin, _ in found if begin > since]

@@ -11,6 +11,7 @@ from shared.windows.parse import parse
 from tests.shared.objects_builders import (
     DELTAS,
     DISK,
+    OTHER_VOL,
     Json,
     annotated,
     by_disk,
@@ -177,3 +178,26 @@ def test_any_value_is_a_window_or_a_problem(value: Any) -> None:
     ruleset = read(snapshot_rule(window=value, **by_disk()))
     (rule,) = ruleset.rules
     assert bool(rule.window) == (value is not None and not ruleset.problems)
+
+
+def test_one_namespace_may_have_so_many_windows() -> None:
+    """Each takes time to look through; those beyond twenty hold up no snapshot, and are told."""
+    rules = [
+        snapshot_rule(f"r{n:02}", persistentVolumeClaim="data", deltas=f"PT{n + 1}H P30D",
+                      window=[{"start": "01:00", "end": f"05:{n:02}"}])
+        for n in range(30)
+    ]  # fmt: skip
+    other = [
+        volume("pv-b", OTHER_VOL, claimed_by=("bank", "b")),
+        claim("b", "bank", volume="pv-b", deltas="PT1H P1D"),
+    ]
+    other[1] = annotated(other[1], window="06:00-07:00")  # fmt: skip
+    found = read(volume(), claim(), *rules, *other)
+    backwards = read(volume(), claim(), *other, *reversed(rules))
+    assert found == backwards
+    assert 31 == len(found.rules)
+    assert 21 == len({str(rule.window) for rule in found.rules if rule.window})
+    messages = [p.message for p in found.problems if p.severity == "error"]
+    assert 10 == len(messages)
+    assert "is one of more than 20 different windows in namespace shop" in messages[0]
+    assert "Until then it is snapshotted at any time" in messages[0]
