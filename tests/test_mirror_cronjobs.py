@@ -139,6 +139,7 @@ class Publisher:
                 "KUBECONFIG": str(self.kube.kubeconfig(self.folder / "kubeconfig")),
                 "MIRROR_URL": f"{SCHEMES[self.cloud]}://bucket/demo/{name}",
                 "STORAGE": self.storage.url,
+                "PATIENCE": "0",
             },
             capture_output=True,
             text=True,
@@ -186,6 +187,23 @@ def test_goes_without_rules_where_the_definition_is_not_installed(publisher: Pub
     core = ("PersistentVolume", "PersistentVolumeClaim", "StorageClass", "Namespace")
     assert {f"{kind}List" for kind in core} == kinds
     assert "SnapshotRules are not installed" in done.stdout
+
+
+def test_asks_twice_whether_the_definition_is_installed(publisher: Publisher) -> None:
+    """An API server that has just begun may not know our kinds yet: they are not left out."""
+    publisher.kube.fault(f"/apis/{GROUP}/v1", status=404)
+    assert 0 == publisher.run().returncode
+    (data,) = publisher.storage.bodies.values()
+    assert mirror(data).read().rules
+
+
+@pytest.mark.parametrize("path", ["/persistentvolumeclaims", "/snapshotrules"])
+def test_half_a_page_is_no_mirror(publisher: Publisher, path: str) -> None:
+    """Also where kubectl takes it for a whole one: nothing is published over a good mirror."""
+    publisher.kube.fault(path, truncate=True)
+    done = publisher.run()
+    assert (1, {}) == (done.returncode, publisher.storage.bodies)
+    assert "the mirror stays as it is" in done.stderr
 
 
 def misleading(name: str) -> list[dict[str, Any]]:
