@@ -322,7 +322,8 @@ class Simulation:
             every = oracle.interval(lists, begun)
             # What the daemon made counts as well, such as one that was dated ahead until now.
             found = {s.id: s for s in (*self.judge.made, *world.of_disk(disk))}.values()
-            times = sorted(s.started for s in found if s.disk.name == disk and s.started > begun)
+            times = sorted(s.started for s in found if s.disk.name == disk
+                           and begun < s.started <= world.now())  # fmt: skip
             for before, after in pairwise(times):
                 if after - before > every + self.period / 2 + MINUTE:
                     raise Violation(f"P5: {disk} drifts: {after - before} between two")

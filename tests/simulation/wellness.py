@@ -14,6 +14,8 @@ from tests.simulation.oracle import DAY, LAG, MINUTE
 from tests.simulation.world import PassLog, Real, Violation, World
 
 TOLERANCE = 4 * MINUTE
+#: What the problem of a disk says that the cloud has no more.
+GONE = "there is no such disk any more"
 #: Records of what was begun are forgotten after a week.
 REMEMBERED = timedelta(days=7) - LAG
 
@@ -77,10 +79,13 @@ class Wellness:
             return
         self.world.faults["all is well"] += 1
         world, now = self.world, self.world.now()
+        # Who is told that a disk is not there any more is not told that it is well.
+        told = {p.disk.name for p in report.problems if p.disk and GONE in p.message}
         for name, lists in log.rules().deltas.items():
             # One that was not there is tried again within the hour.
             back = now - world.back.get(name, now - DAY) > LAG + 2 * self.period
-            if world.places[name] in log.seen and name not in world.gone and back:
+            there = name not in world.gone and name not in told
+            if world.places[name] in log.seen and there and back:
                 self._taken(log, name, lists)
 
     def _taken(self, log: PassLog, name: str, lists: list[str]) -> None:
