@@ -87,3 +87,18 @@ def test_there_are_commands() -> None:
         "restore",
         "deltas",
     } <= named
+
+
+def test_the_readme_is_short_and_in_its_order() -> None:
+    """Who decides in an hour reads what it is, looks, tries, deploys, judges, compares."""
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    assert text.index("![") < text.index("\n## ")
+    assert [
+        "Look at your own cluster, read-only",
+        "Try it on your machine",
+        "Deploy it in five steps",
+        "What keeps snapshots safe",
+        "How it compares",
+        "Read on",
+    ] == re.findall(r"^## (.+)$", text, re.MULTILINE)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 def documents() -> Iterator[tuple[Path, str]]:
     """Give each document with the text that it should have."""
     for name, pieces in {
-        "README.md": {"settings": settings_table(Settings)},
+        "docs/settings.md": {"settings": settings_table(Settings)},
         "docs/aws.md": {"settings": settings_table(AWSSettings, Settings)},
         "docs/google-cloud.md": {"settings": settings_table(GCPSettings, Settings)},
         "docs/report.md": {
