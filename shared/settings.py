@@ -17,7 +17,7 @@ from shared.text import shorten
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of every cloud; each variable is the field's name in capitals.
 
-    The descriptions are the reference: the table in docs/settings.md is made from them. Each cloud adds
+    The descriptions are the reference: docs/settings.md has them as a table. Each cloud adds
     its own by subclassing.
     """
 
