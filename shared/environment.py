@@ -59,7 +59,7 @@ def _convert(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(raw, kind, strict=False)
     except UnicodeError:
-        raise wrong(name, text, "text in UTF-8 would do") from None
+        raise wrong(name, text, "text in UTF-8") from None
     except msgspec.ValidationError as error:
         would_do = _WOULD_DO.get(name) or _WOULD_DO.get(bare) or _example(kind) or str(error)
         raise wrong(name, text, would_do) from None
@@ -68,21 +68,20 @@ def _convert(name: str, text: str, kind: Any) -> Any:
 def _example(kind: Any) -> str:
     """Give what a field, or an entry of a list, would take: its first example."""
     found = [m.examples[0] for m in get_args(kind) if isinstance(m, Meta) and m.examples]
-    return f"one such as {found[0]} would do" if found else ""
+    return f"one such as {found[0]}" if found else ""
 
 
-_KEY = "a letter, then up to 62 lowercase letters, digits, - and _ would do"
+_KEY = "a letter, then up to 62 lowercase letters, digits, - and _"
 _WOULD_DO: dict[Any, str] = {
-    "HEARTBEAT_URL": "a URL such as https://example.com/ping would do",
-    "PING_URL": "a URL such as https://example.com/ping would do",
-    "MIRROR_URL": "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json would do",
-    "RULES_FROM": "cluster or mirror would do",
-    "ORPHANS": "keep or expire would do",
+    "HEARTBEAT_URL": "a URL such as https://example.com/ping",
+    "PING_URL": "a URL such as https://example.com/ping",
+    "MIRROR_URL": "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json",
+    "RULES_FROM": "cluster or mirror",
+    "ORPHANS": "keep or expire",
     "KEEP_LABEL": _KEY,
-    "KUBE_CONFIG_SECRET": "the name of a secret that holds a kubeconfig would do, not what it "
-    "holds",
+    "KUBE_CONFIG_SECRET": "the name of a secret that holds a kubeconfig, not its content",
     "SNAPSHOT_AUTHOR_LABEL_KEY": _KEY,
-    bool: "true or false would do",
-    timedelta: "an ISO 8601 duration such as PT5M would do",
-    Literal["DEBUG", "INFO", "WARNING", "ERROR"]: "DEBUG, INFO, WARNING or ERROR would do",
+    bool: "true or false",
+    timedelta: "an ISO 8601 duration such as PT5M",
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"]: "DEBUG, INFO, WARNING or ERROR",
 }

@@ -171,8 +171,8 @@ def _scheduled(event: Mapping[str, Any]) -> Request:
     ours = [name for name in Request.__struct_fields__ if name in event or name in detail]
     if ours:
         raise RequestError(
-            f"{ours[0]} stands in an EventBridge event, which is always a reconcile of everything: "
-            'make it the input of the target or schedule, all of it, such as {"mode": "plan"}'
+            f"{ours[0]} is in an EventBridge event, and such an event always means one full pass. "
+            'Set the whole input of the target or schedule to JSON such as {"mode": "plan"}'
         )
     return Request()
 

@@ -32,8 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cluster_id: Annotated[
         str,
         Meta(
-            description="Label that tells this cluster's snapshots from another's in the same "
-            "account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
+            description="Label that marks this cluster's snapshots, where several clusters share "
+            "an account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
         ),
     ] = ""
     kube_config_file: Annotated[
@@ -137,22 +137,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         timedelta,
         Meta(
             description="How long a pass may take on Google Cloud and on the command line; what "
-            "cannot end in time is left to the next. A Lambda goes by its own time-out."
+            "cannot end in time is left to the next. A Lambda uses its own time-out."
         ),
     ] = timedelta(minutes=8)
     settle_after: Annotated[
         timedelta,
         Meta(
-            description="What a former, mistyped or vanished rule kept, and what names no rule, is "
-            "deleted only when snapshots under just the present rules reach back as long. At least "
-            "`P1D`."
+            description="For how long a disk's rules must have been unchanged before snapshots are "
+            "deleted that a former, mistyped or vanished rule kept, or that name no rule. At "
+            "least `P1D`."
         ),
     ] = timedelta(days=14)
     orphans: Annotated[
         Literal["keep", "expire"],
         Meta(
             description="What becomes of snapshots of this cluster whose disk no rule covers any "
-            "more. `expire`: they go by the deltas that they bear, the newest never."
+            "more. `expire`: they expire, each by its own deltas; the newest never does."
         ),
     ] = "keep"
     orphan_grace: Annotated[
@@ -226,18 +226,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what no single type can: raise SettingsError."""
         if self.kube_config_file and self.kube_config_secret:
             raise SettingsError(
-                "KUBE_CONFIG_FILE and KUBE_CONFIG_SECRET are both set, and name perhaps two "
-                "clusters: unset one of them"
+                "KUBE_CONFIG_FILE and KUBE_CONFIG_SECRET are both set, and may name two "
+                "clusters. Unset one of them"
             )
         if self.rules_from == "mirror" and not self.mirror_url:
             raise SettingsError(
-                "RULES_FROM=mirror needs MIRROR_URL, where the mirror lies: "
-                "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json would do"
+                "RULES_FROM=mirror needs MIRROR_URL, where the mirror is: "
+                "s3://bucket/name.json, gs://bucket/name.json or file:///path/name.json"
             )
         if self.ping_url and not self.mirror_url:
             raise SettingsError(
-                "PING_URL needs MIRROR_URL: beside the mirror is remembered what was begun. "
-                "HEARTBEAT_URL works without"
+                "PING_URL needs MIRROR_URL: what was begun is stored beside the mirror. "
+                "HEARTBEAT_URL works without it"
             )
         if self.report_html and not self.mirror_url:
             raise SettingsError(
@@ -245,10 +245,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         for name in self.defaults:
             if name not in DEFAULTS:
-                raise wrong("DEFAULT_SOURCES", name, f"{', '.join(DEFAULTS)} or none would do")
+                raise wrong("DEFAULT_SOURCES", name, f"{', '.join(DEFAULTS)} or none")
         if self.deltas_annotation_key in (POLICY_ANNOTATION, WINDOW):
-            raise wrong("DELTAS_ANNOTATION_KEY", self.deltas_annotation_key, "another key would "
-                        "do; this one has a meaning of its own")  # fmt: skip
+            raise wrong("DELTAS_ANNOTATION_KEY", self.deltas_annotation_key, "another key: "
+                        "this one has a meaning of its own")  # fmt: skip
         self._check_keys()
         self._check_spans()
         self._check_zone()
@@ -268,7 +268,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             span = getattr(self, name.lower())
             least, most = parse_duration(shortest), parse_duration(longest)
             if not least <= span <= most:
-                would_do = f"{shortest} to {longest} would do"
+                would_do = f"from {shortest} to {longest}"
                 raise wrong(name, duration_isoformat(span), would_do)
 
     def _check_zone(self) -> None:
@@ -277,7 +277,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if self.tz != "UTC":
                 ZoneInfo(self.tz)
         except (KeyError, ValueError, OSError, RecursionError) as error:
-            raise wrong("TZ", self.tz, "a name such as Europe/Berlin would do") from error
+            raise wrong("TZ", self.tz, "a name such as Europe/Berlin") from error
 
     def _check_time_format(self) -> None:
         """Names that repeat would be refused by Google, and tell nothing on AWS."""
@@ -292,14 +292,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "SNAPSHOT_DATETIME_FORMAT",
                 self.snapshot_datetime_format,
                 "a strftime format of up to 32 characters, to the minute at least, such as "
-                "%d%m%y-%H%M%S would do",
+                "%d%m%y-%H%M%S",
             )
 
 
 def wrong(name: str, value: object, would_do: str) -> SettingsError:
     """Say that a variable's value cannot be used, and what would do; secrets are not shown."""
-    shown = "(not shown)" if name.endswith(("_URL", "_SECRET")) else repr(shorten(value, 60))
-    return SettingsError(f"{name}={shown} cannot be used: {would_do}")
+    secret = name.endswith(("_URL", "_SECRET"))
+    shown = "its value is not shown" if secret else f"is {shorten(value, 60)!r}"
+    return SettingsError(f"{name} must be {would_do} ({shown})")
 
 
 #: The least and the most of each duration.

@@ -36,7 +36,7 @@ def check(
         lambda: client.describe_snapshots(OwnerIds=["self"], DryRun=True),
     )
     yield _dry(
-        f"ec2:DescribeVolumes in {region}, for volumes that do not tell their region",
+        f"ec2:DescribeVolumes in {region}, for volumes that do not say their region",
         lambda: client.describe_volumes(DryRun=True),
     )
     if create:

@@ -30,8 +30,7 @@ def misplaced(
         disk: UnknownDisk(
             "region",
             disk.scope,
-            "is no region of EC2 that is known in this partition; if it is a new one, add it to "
-            "REGIONS",
+            "is not a known region of EC2 in this partition; if it is a new one, add it to REGIONS",
         )
         for disk in others
         if disk.scope not in real
@@ -90,7 +89,7 @@ def _why(disk: Disk, looked: Sequence[Looked], regions: Sequence[str]) -> str:
         return f"there is a volume of this id in {', '.join(regions)}"
     zone_id = disk.scope.removeprefix(NOWHERE)
     told = f"only {ZONE_ID}={shorten(zone_id, 40)} is, which names no region" if zone_id else (
-        "no label and no node affinity tells it"
+        "neither a label nor the node affinity has it"
     )  # fmt: skip
     if not looked:
         return f"{told}; set AWS_REGION or REGIONS to where it is"

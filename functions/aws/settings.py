@@ -23,8 +23,7 @@ class AWSSettings(Settings, frozen=True, kw_only=True):
     aws_region: Annotated[
         str,
         Meta(
-            description="The region of the account's calls that belong to none; "
-            "Lambda sets it itself.",
+            description="Default region, for calls such as STS. Lambda sets it itself.",
             pattern=_REGION,
             examples=["eu-west-1"],
         ),

@@ -62,7 +62,9 @@ class EBSVolumes:
             return None
         zone, name = _split(handle)
         if not _VOLUME.fullmatch(name):
-            raise UnknownDisk(field, handle, "is no EBS volume; vol-… or aws://zone/vol-… would do")
+            raise UnknownDisk(
+                field, handle, "is not an EBS volume; write vol-… or aws://ZONE/vol-…"
+            )
         region = _region_of_zone(field, zone) if zone else _region(volume)
         return Disk("aws", region, name)
 
@@ -70,9 +72,9 @@ class EBSVolumes:
         """Tell the disk of `{region, volumeId}`."""
         region, name = spec.get("region"), spec.get("volumeId")
         if not isinstance(region, str) or not re.fullmatch(_REGION, region):
-            raise UnknownDisk("region", region, "is no region; one such as eu-west-1 would do")
+            raise UnknownDisk("region", region, "is not a region; write one such as eu-west-1")
         if not isinstance(name, str) or not _VOLUME.fullmatch(name):
-            raise UnknownDisk("volumeId", name, "is no EBS volume; vol-… would do")
+            raise UnknownDisk("volumeId", name, "is not an EBS volume; write vol-…")
         return Disk("aws", region, name)
 
 
@@ -87,7 +89,7 @@ def _split(handle: str) -> tuple[str, str]:
 def _region_of_zone(field: str, zone: str) -> str:
     match = _ZONE.fullmatch(zone)
     if not match:
-        raise UnknownDisk(field, zone, "is no availability zone, so that the region is not known")
+        raise UnknownDisk(field, zone, "is not an availability zone, so the region is not known")
     return match[1]
 
 
@@ -104,5 +106,5 @@ def _region(volume: PersistentVolume) -> str:
         return NOWHERE + next(iter(zone_ids), "")
     region = next(iter(found))
     if not re.fullmatch(_REGION, region):
-        raise UnknownDisk(found[region], region, "is no region; one such as eu-west-1 would do")
+        raise UnknownDisk(found[region], region, "is not a region; write one such as eu-west-1")
     return region

@@ -76,7 +76,7 @@ def _of_project(
         missing = set(wanted) - manager.held(project, sorted(wanted))
     except ProviderError as error:
         if error.code == "SERVICE_DISABLED":  # passes do without it
-            said = "not tried: enable cloudresourcemanager.googleapis.com, which tells them"
+            said = "not tried: enable cloudresourcemanager.googleapis.com, which knows them"
             return Check(name, True, said), set()
         return Check(name, False, str(error), HINT), set()
     if missing:

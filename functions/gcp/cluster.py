@@ -35,9 +35,9 @@ class GKE:
     def __init__(self, name: str, rest: Rest) -> None:
         if not _FORM.fullmatch(name):
             raise SettingsError(
-                f"CLUSTER_NAME={shorten(name)!r} cannot be used: projects/PROJECT/locations/"
-                "LOCATION/clusters/CLUSTER would do, the location being the cluster's region or "
-                "zone; a name of another kind goes into CLUSTER_ID"
+                f"CLUSTER_NAME must be projects/PROJECT/locations/LOCATION/clusters/CLUSTER (is "
+                f"{shorten(name)!r}). LOCATION is the cluster's region or zone. For a name of your "
+                "own set CLUSTER_ID"
             )
         self.name, self._rest = name, rest
 

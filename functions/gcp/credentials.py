@@ -38,8 +38,8 @@ class Login:
         self._endpoint = origin(endpoint)
         if self._endpoint.startswith("http://") and not is_loopback(self._endpoint):
             raise SettingsError(
-                f"the custom endpoint {self._endpoint} would get credentials in the clear; https "
-                "would do, and http only on this machine"
+                f"the custom endpoint {self._endpoint} would get credentials unencrypted. "
+                "Use https; http is accepted for this machine only"
             )
 
     @cached_property

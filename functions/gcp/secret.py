@@ -33,9 +33,9 @@ def secret(name: str, api: Callable[[str], Rest]) -> Callable[[], str]:
     if not form:
         # Not shown: some put in what the secret holds.
         raise SettingsError(
-            "KUBE_CONFIG_SECRET cannot be used: projects/PROJECT/secrets/SECRET would do, or "
-            "projects/PROJECT/locations/REGION/secrets/SECRET for a regional one, perhaps with "
-            "/versions/VERSION behind it"
+            "KUBE_CONFIG_SECRET must be projects/PROJECT/secrets/SECRET, or "
+            "projects/PROJECT/locations/REGION/secrets/SECRET for a regional one. You may add "
+            "/versions/VERSION"
         )
     version = f"{form[1]}{form['version'] or '/versions/latest'}"
     rest = api(REGIONAL.format(form["location"]) if form["location"] else ORIGIN)

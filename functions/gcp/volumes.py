@@ -68,11 +68,13 @@ class PersistentDisks:
             raise UnknownDisk("zone", zone, "name either the zone or, of a regional disk, region")
         if region is None:
             if not isinstance(zone, str) or not re.fullmatch(_ZONE, zone):
-                raise UnknownDisk("zone", zone, "is no zone; one such as europe-west1-b would do")
+                raise UnknownDisk("zone", zone, "is not a zone; write one such as europe-west1-b")
             place = f"zones/{zone}/"
         else:
             if not isinstance(region, str) or not re.fullmatch(_REGION, region):
-                raise UnknownDisk("region", region, "is no region; europe-west1 would do")
+                raise UnknownDisk(
+                    "region", region, "is not a region; write one such as europe-west1"
+                )
             place = f"regions/{region}/"
         project = self.project if spec.get("project") in (None, "") else spec["project"]
         return self._disk("name", project, place, spec.get("name"))
@@ -82,7 +84,9 @@ class PersistentDisks:
         match = _HANDLE.fullmatch(handle)
         if not match:
             raise UnknownDisk(
-                field, handle, "is no disk; projects/P/zones/Z/disks/N or regions/R would do"
+                field,
+                handle,
+                "is not a disk; write projects/P/zones/Z/disks/N or …/regions/R/disks/N",
             )
         project, kind, where, name = match.groups()
         if where == _UNSPECIFIED:
@@ -99,10 +103,10 @@ class PersistentDisks:
             raise UnknownDisk("project", project, NUMBER)
         if not isinstance(project, str) or not re.fullmatch(_PROJECT, project):
             raise UnknownDisk(
-                "project", project, "the disk's project cannot be told; GCLOUD_PROJECT would do"
+                "project", project, "the disk's project is not known; set GCLOUD_PROJECT"
             )
         if not isinstance(name, str) or not re.fullmatch(_NAME, name):
-            raise UnknownDisk(field, name, "is no name of a disk")
+            raise UnknownDisk(field, name, "is not the name of a disk")
         return Disk("google", project, f"{place}disks/{name}")
 
 
@@ -115,7 +119,7 @@ def _place(volume: PersistentVolume) -> str:
     said: dict[str, set[str]] = {}
     for field, value in volume.topology(*ZONE_KEYS):
         if not all(re.fullmatch(_ZONE, zone) for zone in value.split("__")):
-            raise UnknownDisk(field, value, "is no zone, so that the disk's place is not known")
+            raise UnknownDisk(field, value, "is not a zone, so the zone of the disk is not known")
         said.setdefault(field, set()).update(value.split("__"))
     zones = set().union(*said.values())
     regions = {zone.rpartition("-")[0] for zone in zones}

@@ -83,8 +83,8 @@ def open_storage(settings: Settings, stores: Mapping[str, Opener]) -> Storage | 
     openers: dict[str, Opener] = {"file": Folder, **stores}
     if scheme not in openers:
         raise SettingsError(
-            f"MIRROR_URL is a {scheme}:// address, which this cloud's function cannot read: "
-            f"{' or '.join(f'{known}://…' for known in reversed(openers))} would do"
+            f"MIRROR_URL is a {scheme}:// address, which this cloud's function cannot read. "
+            f"Write {' or '.join(f'{known}://…' for known in reversed(openers))}"
         )
     bucket = Bounded(openers[scheme](place))
     mirror = Mirror(bucket, key, url, settings.annotation_keys, settings.defaults)

@@ -57,8 +57,8 @@ class KnownRules:
             return Absence((_problem("known", f"cannot tell whether rules are missing: {error}"),))
         except ValueError:
             if not self._accept:
-                said = f"{self._name} cannot be read, so that missing rules go unnoticed. "
-                return Absence((_problem("known", f"{said}To begin anew, {_ACCEPT}"),))
+                said = f"{self._name} cannot be read, so missing rules are not noticed. "
+                return Absence((_problem("known", f"{said}To start again, {_ACCEPT}"),))
             known = None
         verdict = compare(
             known, self._cluster, disks, now, self._window, self._accept, ruleset.held.keys()
@@ -75,8 +75,8 @@ class KnownRules:
             found.append(_problem(
                 "lost",
                 f"{counted(now, 'disk')} have a rule for a day or longer; within "
-                f"{words(self._window)} there were {verdict.reference}. If that is meant, "
-                f"{_ACCEPT}",
+                f"{words(self._window)} there were {verdict.reference}. If you removed them "
+                f"on purpose, {_ACCEPT}",
             ))  # fmt: skip
         before = verdict.known.cluster
         if before != self._cluster:
@@ -84,8 +84,8 @@ class KnownRules:
                 severity="error", source=CLUSTER_ID, field="CLUSTER_ID",
                 value=shorten(self._cluster),
                 message=f"this cluster's id was '{shorten(before)}' until now: snapshots with that "
-                "label neither count nor go any more. Set it back; or, if it is meant, run "
-                f"adopt --from-cluster {shorten(before)}, then {_ACCEPT}",
+                "label are neither counted nor deleted any more. Set it back. If the change is on "
+                f"purpose, run adopt --from-cluster {shorten(before)}, then {_ACCEPT}",
             ))  # fmt: skip
         return found
 

@@ -113,8 +113,12 @@ class ScopeLeases:
         }
 
     def _fail(self, scope: str, error: BucketError) -> None:
-        log.error("the lease of %s cannot be told: %s", scope, error)
-        self.failed[scope] = f"the lease of {scope} cannot be told: {error}"
+        log.error(
+            "Cannot read the lease of %s: %s. Nothing will be deleted there",
+            scope,
+            error,
+        )
+        self.failed[scope] = f"cannot read the lease of {scope}: {error}"
 
 
 def _of(scope: str, attempts: Mapping[Disk, Attempt]) -> dict[str, Attempt]:

@@ -46,12 +46,12 @@ def adoptions(
         if not covering:
             continue
         if snapshot.copy and not stranger.manager:
-            why = "left: it is a copy of another snapshot, whose disk cannot be told"
+            why = "left: it is a copy of another snapshot, whose disk is not known"
             found.append(Adoption(snapshot, {}, why))
         elif stranger.manager:
             found.append(Adoption(snapshot, {}, f"left: {stranger.manager} manages it"))
         elif labels.owner(snapshot) == "other":
-            found.append(Adoption(snapshot, {}, "left: it bears another cluster's label"))
+            found.append(Adoption(snapshot, {}, "left: it has another cluster's label"))
         elif labels.ours(snapshot):
             key = labels.author_key
             found.append(Adoption(snapshot, {key: snapshot.labels[key]}, TAG))

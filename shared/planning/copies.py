@@ -34,5 +34,5 @@ def is_copy_for(copy: Snapshot, rules: Sequence[Rule], labels: Labels) -> bool:
 def told(copy: Snapshot) -> str:
     """Say what a copy is, and of when its data is."""
     time = taken(copy)
-    data = f"its data is of {utc(time)}" if time else "nothing tells of when its data is"
+    data = f"its data is from {utc(time)}" if time else "the date of its data is not known"
     return f"it is a copy of another snapshot, and {data}; nothing here deletes it"

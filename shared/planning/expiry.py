@@ -203,7 +203,7 @@ def _why(snapshot: Snapshot, deltas: Deltas, standing: Sequence[Snapshot], ancho
     if age > lengths[-1]:
         return f"too old: {words(age)}; the last generation is '{names[-1]}'"
     generation = next(i for i, span in enumerate(lengths[1:]) if age <= span)
-    return f"{_nearest(snapshot, standing).id} stands in its place, '{names[generation]}'"
+    return f"{_nearest(snapshot, standing).id} covers its point instead, '{names[generation]}'"
 
 
 def _nearest(snapshot: Snapshot, standing: Sequence[Snapshot]) -> Snapshot:

@@ -170,7 +170,7 @@ class _Disk:
         if held:
             return "held", held.reason
         if not self._ours(snapshot):
-            return "not ours", "it bears another cluster's label"
+            return "not ours", "it has another cluster's label"
         if snapshot.state != "completed":
             why = f": {shorten(snapshot.message, 200)}" if snapshot.message else ""
             return "not counted", f"it is {snapshot.state}{why}; only completed ones are backups"
@@ -180,7 +180,7 @@ class _Disk:
             return "kept", self.reasons[snapshot.id]
         if not self.rules:
             return "kept", "no rule covers its disk, or none that can be read; see ORPHANS"
-        return "kept", f"it bears the label {self.policy.labels.keep_key}"
+        return "kept", f"it has the label {self.policy.labels.keep_key}"
 
     def _pictures(self) -> Iterable[Picture]:
         """Draw each generation of each rule, or of the deltas that the newest snapshot bears."""

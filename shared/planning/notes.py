@@ -91,7 +91,7 @@ def disk_gone(source: Source, disk: Disk, said: str) -> Problem:
         source=source,
         field="disk",
         value=disk.id,
-        message=f"there is no such disk any more: {said}. If that is meant, remove the rule; its "
+        message=f"there is no such disk any more: {said}. If that is right, remove the rule; its "
         "snapshots stay",
         disk=disk,
     )

@@ -58,7 +58,7 @@ def _expiry(
     """Decide by ORPHANS what goes, and say what becomes of them."""
     none, grace = Expiry([], [], Counter()), policy.orphan_grace
     if grace is None:
-        return none, "kept; ORPHANS=expire would let them go by the deltas that they bear"
+        return none, "kept; with ORPHANS=expire they would expire, each by its own deltas"
     # A daemon that still takes snapshots of the disk keeps the grace from running.
     last = max(s.started for s in history if policy.labels.owner(s) != "other")
     left = grace - (now - last)
@@ -67,7 +67,7 @@ def _expiry(
     expiry = expire_orphans(history, now, policy, blocked)
     if not blocked:
         expiry.deletes.extend(expire_failed(ours, timedelta(0), now, policy))
-    return expiry, "expire by the deltas that they bear, the newest never"
+    return expiry, "expire, each by its own deltas; the newest never does"
 
 
 def expire_orphans(

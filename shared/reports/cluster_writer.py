@@ -89,7 +89,7 @@ class StatusWriter:
             posts = events(objects, plan)
         except Exception:
             # A defect here must not turn a pass that did its work into one that failed.
-            log.exception("the status in the cluster could not be told")
+            log.exception("the status could not be written to the cluster")
         else:
             self.write(patches, posts, left)
 

@@ -16,12 +16,13 @@ MOST = 200
 
 _TO_DO: dict[HoldCause, str] = {
     "unsettled": "A former rule may still want them. If the present rule is right, do nothing: "
-    "they go by themselves. If it is wrong, correct it. The command lets them go now.",
+    "they expire later without any command. If it is wrong, correct it. The command deletes them "
+    "now.",
     "rule-problem": "A rule of the disk cannot be understood. Fix the rule: the problem says how.",
     "incomplete-listing": "Not all snapshots could be listed. See what is said of the listing.",
     "two-key": "tarsnapper decides otherwise than this program. Report it: it is a defect.",
-    "rules-not-current": "The rules are those of a mirror that stands in for the cluster or is too "
-    "old, or the cluster's answer lost most of its rules. See the problems.",
+    "rules-not-current": "The rules come from the mirror because the cluster did not answer, "
+    "or the mirror is too old, or the cluster's answer lost most of its rules. See the problems.",
     "no-lease": "The bucket did not say whether another pass is at work. Look at the bucket, and "
     "at the function's access to it.",
 }

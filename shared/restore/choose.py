@@ -145,7 +145,7 @@ def _known(
     if not labels.cluster and len(clusters - {""}) > 1:
         raise RequestError(
             f"several clusters have a {request}: {', '.join(map(shorten, sorted(clusters - {''})))}"
-            "; CLUSTER_ID says which is meant"
+            "; set CLUSTER_ID to choose one"
         )
     return sorted(found, key=lambda s: (s.started, s.id))
 
@@ -172,7 +172,7 @@ def _certain(
     if chosen is None:
         other = next((s for s in everything if s.id == request.snapshot), None)
         if other is None:
-            why = "is not there, or does not bear our label"
+            why = "is not there, or does not have our label"
         elif other.copy:
             why = f"is a copy, and its labels do not name {request}"
         else:

@@ -76,14 +76,14 @@ def new_spec(
     }
     notes = []
     if not old.access_modes:
-        notes.append("Assumed: accessModes ReadWriteOnce; nothing tells those of the volume.")
+        notes.append("Assumed: accessModes ReadWriteOnce; those of the volume are not known.")
     notes += [*guessed, *_class_notes(old, driver)]
     if old.storage_class:
         spec["storageClassName"] = old.storage_class
     if old.volume_mode:
         spec["volumeMode"] = old.volume_mode
     else:
-        notes.append("Assumed: volumeMode Filesystem, the default; nothing tells the volume's.")
+        notes.append("Assumed: volumeMode Filesystem, the default; the volume's is not known.")
     return spec, notes
 
 
@@ -99,8 +99,8 @@ def _storage(
         return request.size, []
     if not least:
         raise RequestError(
-            "neither the cloud nor an object tells how large the disk was; say it with --size, "
-            "such as --size 200Gi; more does no harm"
+            "the size of the disk is not known: neither the cloud nor an object has it. Say it "
+            "with --size, such as --size 200Gi; a larger size does no harm"
         )
     guessed = f"Assumed: size {least}, the volume's; the snapshot's own is not known."
     return max(least, old.size or least, key=in_bytes), [] if told else [guessed]
@@ -110,7 +110,7 @@ def _class_notes(old: ClusterVolume, driver: str) -> list[str]:
     """Say what the new claim's StorageClass must have, where that is not certain."""
     if not old.storage_class:
         return [
-            "Assumed: the cluster's default StorageClass; nothing tells the volume's. Its "
+            "Assumed: the cluster's default StorageClass; the volume's is not known. Its "
             f"provisioner must be {driver}."
         ]
     if old.volume and old.driver != driver:

@@ -57,9 +57,9 @@ def doubts(
 
 
 def _of_copy(snapshot: Snapshot) -> Iterable[str]:
-    yield "Found by its labels: a copy does not tell the disk that it is of."
+    yield "Found by its labels: a copy does not name its disk."
     if not taken(snapshot):
-        yield "Check: nothing tells of when its data is; it is older than the copy."
+        yield "Check: the date of its data is not known; it is older than the copy."
 
 
 def _of_disk(
@@ -72,7 +72,7 @@ def _of_disk(
     current = [v.disk for v in asked if v.disk and is_current(request, v)]
     known = snapshot.disk in [v.disk for v in asked]
     if not known and not request.disk:
-        yield "Found by its labels: no object tells that the disk was this one's."
+        yield "Found by its labels: no object says that the disk was this claim's."
         if not labels.encoding.exact:
             yield "Check: labels are not exact here; other names may be written alike."
     if current and snapshot.disk not in current:

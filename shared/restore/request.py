@@ -75,7 +75,7 @@ def parse_restore(
             raise RequestError(f"{key} {shorten(text)}: is no name that Kubernetes takes: lowercase"
                                " letters, digits and -")  # fmt: skip
     if size is not None and not in_bytes(size):
-        raise RequestError(f"--size {shorten(size)}: is no size; one such as 200Gi would do")
+        raise RequestError(f"--size {shorten(size)}: is not a size; write one such as 200Gi")
     return RestoreRequest(
         namespace=namespace,
         claim=claim,

@@ -85,7 +85,7 @@ class Policies(NamedTuple):
         if said is None:
             return Said(wrong=Wrong(field, name, self._missing(name.strip())))
         if said.broken:
-            why = f"SnapshotPolicy {name.strip()} has an error, so that nobody can use it"
+            why = f"SnapshotPolicy {name.strip()} has an error and cannot be used"
             return Said(wrong=Wrong(field, name, why))
         doubt = "its window has an error. Until it is fixed there are snapshots at any time"
         window = Wrong(field, name, doubt) if said.wrong_window else None
@@ -111,8 +111,8 @@ def said(deltas: Written | None, policy: Written | None, policies: Policies) -> 
     if policy is not None:
         parts.append(policies.named(policy))
     if len(parts) == 2:
-        both = Warned(deltas.field if deltas else "", deltas.value if deltas else "", "stands "
-                      "beside a policy; both are in force, and one is enough")  # fmt: skip
+        both = Warned(deltas.field if deltas else "", deltas.value if deltas else "", "is set "
+                      "together with a policy; both are in force, and one is enough")  # fmt: skip
         parts.append(Said(notes=(both,)))
     return _united(parts)
 

@@ -114,7 +114,7 @@ def _bound(
 def _disk(spec: Mapping[str, Any], bindings: Bindings) -> Disk:
     backend = spec.get("backend")
     if backend not in BACKENDS:
-        raise Wrong("spec.backend", backend, "is not a cloud; aws or google would do")
+        raise Wrong("spec.backend", backend, "is not a cloud; write aws or google")
     if backend != bindings.cloud.backend:
         raise Skip
     disk = spec["disk"]

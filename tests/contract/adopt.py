@@ -55,7 +55,7 @@ class AdoptContract:
         labels = {"created-by": "team-b", CLUSTER: "prod-b"}
         cloud.seed(disk, cloud.clock.now() - HOUR, labels)
         (found,) = adoptions(adopter(cloud).strangers([disk]), {disk: [rule(disk)]}, cloud.labels)
-        assert ({}, "left: it bears another cluster's label") == (found.labels, found.why)
+        assert ({}, "left: it has another cluster's label") == (found.labels, found.why)
 
     @pytest.mark.parametrize("trouble", ["denied", "down", "cut off"])
     def test_strangers_are_listed_completely_or_not_at_all(

@@ -94,9 +94,15 @@ def test_reads_every_field() -> None:
         ({"mode": "backfill", "force": True, "keep_for": "PT1H"}, "'PT1H' is no ISO 8601 duration"),
         ({"mode": "backfill", "force": True, "keep_for": "P11Y"}, "'P11Y' is no ISO 8601 duration"),
         ({"mode": "backfill", "force": True, "keep_for": "P0.5M"}, "such as P7D, P2W or P1M"),
-        (SCHEDULED | {"mode": "plan"}, "mode stands in an EventBridge event, which is always a"),
-        (SCHEDULED | {"only": {"scopes": ["eu-west-1"]}}, "make it the input of the target or sch"),
-        (SCHEDULED | {"detail": {"force": True}}, "force stands in an EventBridge event"),
+        (
+            SCHEDULED | {"mode": "plan"},
+            "mode is in an EventBridge event, and such an event always means one",
+        ),
+        (
+            SCHEDULED | {"only": {"scopes": ["eu-west-1"]}},
+            "Set the whole input of the target or schedule",
+        ),
+        (SCHEDULED | {"detail": {"force": True}}, "force is in an EventBridge event"),
         ({"mode": "backfill", "force": "y"}, "force: Expected `bool`, got `str`; force is true or"),
         (
             {"mode": "backfill", "release_holds": True, "only": {"disks": ["d"]}},

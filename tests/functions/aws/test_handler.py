@@ -295,7 +295,7 @@ def test_wrong_settings_fail_every_pass(world: World, monkeypatch: pytest.Monkey
     for _ in range(2):
         with pytest.raises(SettingsError) as caught:
             handler({}, context())
-        assert str(caught.value).startswith("SCHEDULE_PERIOD='5 minutes' cannot be used")
+        assert str(caught.value).startswith("SCHEDULE_PERIOD must be an ISO 8601 duration")
         failed(world, str(caught.value), cluster="unknown")
 
 

@@ -97,7 +97,7 @@ def test_asks_for_two_hundred_volumes_at_a_time(cloud: EC2Cloud, provider: EBS) 
 
 def test_says_where_it_looked(provider: EBS) -> None:
     said = why(provider, lost("vol-00000000000000001"))
-    assert "no label and no node affinity tells it" in said
+    assert "neither a label nor the node affinity has it" in said
     assert "not in eu-west-1, us-east-1, us-west-2 (AWS_REGION, REGIONS)" in said
 
 

@@ -189,7 +189,7 @@ def test_nothing_else_is_taken_for_this_machine(endpoint: str, key: dict[str, An
     """A name that only looks like a loopback address is spoken to with credentials, by https."""
     assert not is_loopback(endpoint)
     if endpoint:
-        with pytest.raises(SettingsError, match="in the clear"):
+        with pytest.raises(SettingsError, match="unencrypted"):
             login(GOOGLE_COMPUTE_CUSTOM_ENDPOINT=endpoint.replace("https:", "http:"))
     endpoint = endpoint.replace("http:", "https:")
     found = login(

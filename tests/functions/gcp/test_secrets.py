@@ -115,7 +115,7 @@ def test_of_another_form_is_refused(name: str) -> None:
     """Anything else is refused at start, and not shown: it may be what the secret holds."""
     with pytest.raises(SettingsError) as caught:
         build({"KUBE_CONFIG_SECRET": name, "GCLOUD_PROJECT": "p"})
-    assert "projects/PROJECT/secrets/SECRET would do" in str(caught.value)
+    assert "must be projects/PROJECT/secrets/SECRET" in str(caught.value)
     assert name not in str(caught.value)
 
 

@@ -143,7 +143,7 @@ def test_what_went_wrong_has_tables_of_its_own() -> None:
     ]
     orphan = rows(text, "Orphans: no rule covers their disk any more")[0]
     assert orphan[:3] == ["aws:eu-west-1/vol-lost", "1", "2026-06-14 12:00 UTC, 1 d ago"]
-    assert orphan[3].startswith("kept; ORPHANS=expire")
+    assert orphan[3].startswith("kept; with ORPHANS=expire")
     assert "its rule cannot be read: see Problems" in text
     for part in ("12 held", "1 failed", "1 left to a later pass", "1 waiting", "1 orphaned"):
         assert part in text

@@ -27,7 +27,7 @@ def test_no_scope_is_without_a_lease_unnoticed() -> None:
     leases = taken(bucket)
     assert SCOPES == [*leases.failed]
     assert {f"demo/rules/state/{scope}.json" for scope in SCOPES[:2]} == set(asked)
-    assert all("cannot be told" in why for why in leases.failed.values())
+    assert all("cannot read the lease" in why for why in leases.failed.values())
 
 
 def test_one_that_fails_leaves_the_others_theirs() -> None:

@@ -79,7 +79,7 @@ def test_says_why_each_goes() -> None:
     ]
     assert [
         ("a", "too old: 40 d; the last generation is 'daily for 30 days'"),
-        ("c", "d stands in its place, 'daily for 30 days'"),
+        ("c", "d covers its point instead, 'daily for 30 days'"),
     ] == [(delete.snapshot.id, delete.reason) for delete in decide(history).deletes]
 
 

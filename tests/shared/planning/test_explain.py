@@ -106,8 +106,8 @@ def test_tells_what_is_not_counted() -> None:
     found = {s.snapshot: (s.fate, s.why) for s in explained(world).snapshots}
     assert ("not counted", "it is pending; only completed ones are backups") == found["p"]
     assert ("not counted", "it is failed; only completed ones are backups") == found["f"]
-    assert ("not ours", "it bears another cluster's label") == found["o"]
-    assert ("kept", "it bears the label k8s-snapshots-keep") == found["k"]
+    assert ("not ours", "it has another cluster's label") == found["o"]
+    assert ("kept", "it has the label k8s-snapshots-keep") == found["k"]
     assert ("kept", "it is dated in the future") == found["n"]
 
 
@@ -134,7 +134,7 @@ def test_tells_of_orphans_where_they_are_asked_for() -> None:
     found = explained(world, disks=("vol-0lost",))
     assert ((), None) == (found.rules, found.next_due)
     assert (NOON - DAY, NOON - DAY - 2 * HOUR) == (found.newest, found.oldest)
-    assert "kept; ORPHANS=expire" in found.orphaned
+    assert "kept; with ORPHANS=expire" in found.orphaned
     assert ["." * 22 + "##", "." * 29 + "#"] == [g.picture for g in found.generations]
     assert {"kept"} == {s.fate for s in found.snapshots}
     assert "no rule covers its disk" in found.snapshots[0].why
@@ -179,8 +179,8 @@ def test_copies_are_told_with_the_disk_that_their_labels_name() -> None:
         world.cloud.snapshots[made.id] = msgspec.structs.replace(made, copy=True)
     told = {s.snapshot: (s.fate, s.why) for s in explained(world).snapshots}
     assert told["copy-1"][0] == told["copy-2"][0] == "not counted"
-    assert "its data is of 2026-06-01 10:00:00 UTC" in told["copy-1"][1]
-    assert "nothing tells of when its data is" in told["copy-2"][1]
+    assert "its data is from 2026-06-01 10:00:00 UTC" in told["copy-1"][1]
+    assert "the date of its data is not known" in told["copy-2"][1]
     assert "copy-3" not in told
     assert len(told) == 5
 

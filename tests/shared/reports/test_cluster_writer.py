@@ -450,7 +450,7 @@ def test_a_pass_is_told_of(site: Site, caplog: pytest.LogCaptureFixture) -> None
 
     objects.manifests.append(None)  # type: ignore[arg-type]
     site.writer.tell(*told)
-    assert errors(caplog) == ["the status in the cluster could not be told"]
+    assert errors(caplog) == ["the status could not be written to the cluster"]
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "../secrets/x", "a?b", "a%2fb", "", "A\n"])

@@ -63,7 +63,7 @@ def test_a_time_chooses_the_newest_begun_by_then() -> None:
 @pytest.mark.parametrize(
     ("id", "message"),
     [
-        ("snap-nowhere", "is not there, or does not bear our label; the newest are snap-good"),
+        ("snap-nowhere", "is not there, or does not have our label; the newest are snap-good"),
         ("snap-pending", "is still pending; wait until it is completed; the newest"),
         ("snap-failed", "failed: it is no backup; the newest are snap-good"),
         ("snap-other", "is of disk aws:eu-west-1/vol-0a, not of claim shop/data; the newest"),

@@ -157,7 +157,7 @@ def test_sizes_are_compared_as_kubernetes_does(smaller: str, larger: str) -> Non
 
 
 def test_a_size_that_nothing_tells_is_asked_for() -> None:
-    with pytest.raises(RequestError, match="say it with --size"):
+    with pytest.raises(RequestError, match="Say it with --size"):
         made(known=[], size=None)
     request = RestoreRequest(namespace="shop", claim="data", size="5Gi")
     assert storage(made(request, known=[], size=None)) == "5Gi"
@@ -277,7 +277,7 @@ def test_a_copy_says_what_is_known_of_it() -> None:
     copied = msgspec.structs.replace(of_data(), copy=True)
     found = made(found=copied)
     assert said(found, "Copy of a snapshot, copied 2026-06-15 11:00:00 UTC")
-    assert said(found, "nothing tells of when its data is")
+    assert said(found, "the date of its data is not known")
     assert not said(found, "earlier disk")
     labels = {**copied.labels, TAKEN: copied.started.isoformat()}
     found = made(found=msgspec.structs.replace(copied, labels=labels))

@@ -47,8 +47,8 @@ def test_a_time_without_a_zone_is_utc() -> None:
         ({"claim": "a/b", "at": "2026-06-15T12:00:01Z"}, "lies ahead; it is 2026-06-15 12:00:00"),
         ({"claim": "a/b", "name": "B"}, "--name B: is no name"),
         ({"claim": "a/b", "into": "a.b"}, "--namespace a.b: is no name"),
-        ({"claim": "a/b", "size": "200 GB"}, "--size 200 GB: is no size"),
-        ({"claim": "a/b", "size": "0"}, "is no size"),
+        ({"claim": "a/b", "size": "200 GB"}, "--size 200 GB: is not a size"),
+        ({"claim": "a/b", "size": "0"}, "is not a size"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments: dict[str, Any], message: str) -> None:

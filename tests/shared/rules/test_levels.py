@@ -217,7 +217,7 @@ def test_a_policy_beside_deltas() -> None:
     """Both are in force, with a note."""
     ruleset = read(PV, claim(deltas=OWN, policy="gold"), snapshot_policy(deltas=GOLD))
     assert [OWN, GOLD] == deltas(ruleset)
-    assert "stands beside a policy" in messages(ruleset, "warning")[0]
+    assert "is set together with a policy" in messages(ruleset, "warning")[0]
 
 
 SELECTING: list[tuple[dict[str, Any], bool]] = [
