@@ -118,7 +118,7 @@ def test_the_patch_leaves_the_mirrors_binding_alone(tmp_path: Path) -> None:
 
 def test_the_eks_group_is_terraforms() -> None:
     """The access entry names the group that the overlay binds."""
-    (patch,) = documents(OVERLAYS / "eks" / "subjects.yaml")[0]
+    (patch,) = yaml.safe_load((OVERLAYS / "eks" / "subjects.yaml").read_text())
     (subject,) = patch["value"]
     module = (ROOT / "terraform" / "aws" / "main.tf").read_text()
     match = re.search(r"kubernetes_groups\s*=\s*(\[.*?\])", module)
