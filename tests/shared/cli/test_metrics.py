@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -20,6 +22,7 @@ from shared.planning.names import Names
 from shared.reports.health import DiskHealth
 from shared.reports.schema import Report, Summary
 from shared.settings import Settings
+from shared.text import shorten
 from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, disk, hourly
 from tests.shared.objects_builders import claim, volume
@@ -198,6 +201,20 @@ class TestTheFormat:
         """Quotes and backslashes are escaped, and come back as they were."""
         text = exposition.text_of(families(report(), [health(names=Names(f"shop/{name}", "pv"))]))
         assert {name} == {s.labels["claim"] for s in samples(text) if "claim" in s.labels}
+
+    @given(st.text(), st.text(), st.text())
+    def test_whatever_names_are_there_is_one_series(
+        self, claim: str, volume: str, name: str
+    ) -> None:
+        """Read by Prometheus' own parser, with the labels that were meant."""
+        one = health(names=Names(f"shop/{claim}", volume), disk=name)
+        (found,) = (
+            s for s in samples(exposition.text_of(families(report(), [one])))
+            if s.name == "k8s_snapshots_disk_late"
+        )  # fmt: skip
+        told = {"claim": claim, "volume": volume, "disk": name}
+        expected = {key: shorten(text, 300) for key, text in told.items()}
+        assert expected.items() <= found.labels.items()
 
     @pytest.mark.parametrize("letter", ["\n", "\r", "\x00", "\x1b", "\ud800", "\u2028"])
     def test_control_characters_begin_no_line(self, letter: str) -> None:
