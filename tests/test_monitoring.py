@@ -257,3 +257,19 @@ def test_a_cluster_in_trouble_is_written_once(written: str) -> None:
     found = [s for f in text_string_to_metric_families(written) for s in f.samples]
     assert len(found) == len({_series(s.name, s.labels) for s in found})
     assert "" != exposition.text_of(families(report(), []))
+
+
+class TestThePage:
+    PAGE = (ROOT / "docs" / "monitoring.md").read_text()
+
+    def test_names_every_metric(self) -> None:
+        """And none that there is not."""
+        table = self.PAGE.partition("| metric | labels |")[2].partition("\n\n")[0]
+        rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+        named = {f"k8s_snapshots_{name}" for row in rows for name in re.findall(r"`(\w+)`", row)}
+        assert known().keys() == named
+
+    def test_names_every_alert(self) -> None:
+        """With its severity."""
+        rows = re.findall(r"^\| `(Snapshot\w+)` \| (\w+) \|", self.PAGE, re.MULTILINE)
+        assert [(rule["alert"], rule["labels"]["severity"]) for rule in RULES] == rows
