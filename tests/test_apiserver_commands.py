@@ -128,6 +128,7 @@ def test_every_command_runs_under_the_manifests_own_rights(
         ["explain", "--claim", "shop/data"],
         ["list", "--claim", "shop/data"],
         ["html", str(tmp_path / "report.html")],
+        ["metrics", "--file", str(tmp_path / "x.prom")],
         ["adopt"],
         ["restore", "--claim", "shop/data"],
     ):

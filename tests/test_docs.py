@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.cli.arguments import parser
-from tools.docs import ROOT, documents
+from tools.docs import ROOT, anchors_of, documents
 
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "terraform").glob("*/*.md")]
@@ -29,13 +29,7 @@ def test_links_lead_somewhere(path: Path) -> None:
     for link, anchor in links:
         target = (path.parent / link) if link else path
         assert target.exists(), link
-        assert not anchor or target.suffix != ".md" or anchor in anchors(target), (link, anchor)
-
-
-def anchors(page: Path) -> set[str]:
-    """Make the anchors of a page's headings as GitHub does."""
-    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^-\w ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert not anchor or target.suffix != ".md" or anchor in anchors_of(target), (link, anchor)
 
 
 def code(page: Path) -> list[str]:

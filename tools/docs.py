@@ -46,6 +46,12 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "report.schema.json", schema
 
 
+def anchors_of(page: Path) -> set[str]:
+    """Make the anchors of a page's headings as GitHub does."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^-\w ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def settings_table(kind: type[Settings], without: type[Settings] | None = None) -> str:
     """Print settings as a table, without those that another table has."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]

@@ -19,6 +19,7 @@ examples:
   {prog} plan -n shop -o wide
   {prog} explain --claim shop/data
   {prog} html report.html
+  {prog} metrics --file /var/lib/node_exporter/k8s-snapshots.prom
   {prog} backfill --force --wait -n shop
   {prog} list --claim shop/data
   {prog} restore --claim shop/data --at 2026-11-22T06:00Z
@@ -44,6 +45,7 @@ _COMMANDS = {
     "list": "restore points: time, state, why each is kept; also where the cluster is gone",
     "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
     "coverage": "tell of each bound volume what backs it up, or that nothing does",
+    "metrics": "print how each disk is for Prometheus, or write it for the node exporter",
     "html": "write a report of all claims into FILE, a page that needs no network to be read",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
@@ -61,6 +63,7 @@ _FORMS = {
     "coverage": ("table", "json", "yaml", "name"),
     "deltas": ("table", "json", "yaml"),
     "html": ("table",),
+    "metrics": ("prometheus", "json", "yaml"),
     "restore": ("yaml", "json"),
 }
 #: argparse's own is 2, which says here that a pass could not do its work.
@@ -185,6 +188,15 @@ def _add_file(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_textfile(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--file",
+        metavar="PATH",
+        help="write a file for the node exporter's textfile collector, whole or not at all; its "
+        "name must end in .prom",
+    )
+
+
 def _add_all(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--all", action="store_true", help="list each snapshot, and why it stays or goes"
@@ -294,6 +306,7 @@ _OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "backfill": (_add_backfill,),
     "explain": (_add_all,),
     "html": (_add_file,),
+    "metrics": (_add_textfile,),
     "adopt": (_add_adopt,),
     "restore": (_add_restore,),
     "list": (_add_list,),

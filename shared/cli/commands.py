@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,7 +15,10 @@ from shared.cli.selecting import request_of
 from shared.errors import RequestError, UsageError
 from shared.passes.run import Outcome, run
 from shared.passes.world import Ports, policy_of
+from shared.planning.actions import Plan
+from shared.planning.situation import rules_in_force
 from shared.ports import RulesSource
+from shared.reports.health import DiskHealth, healths
 from shared.reports.schema import to_builtins
 from shared.request import Request
 from shared.settings import Settings
@@ -157,8 +161,6 @@ def _adopt(command: Command) -> int:
 
 
 def _restore(command: Command) -> int:
-    import sys
-
     from shared.cli.restore import restore
     from shared.restore import output
 
@@ -191,15 +193,10 @@ def _list(command: Command) -> int:
 
 def _status_of_all(command: Command) -> int:
     from shared.cli import status
-    from shared.planning.situation import rules_in_force
-    from shared.reports.health import healths
 
-    settings, labels = command.settings, command.ports.labels
-    outcome = run(command.request, settings, command.ports)
+    outcome = run(command.request, command.settings, command.ports)
     plan = outcome.plan
-    policy = policy_of(settings, labels, command.request, plan.now)
-    rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
-    found = healths(plan, rules, outcome.snapshots, labels)
+    found = _healths(plan, outcome, command)
     if command.arguments.monitor:
         level, said = status.monitor(found, _complete(outcome))
         print_names([said])
@@ -212,9 +209,36 @@ def _status_of_all(command: Command) -> int:
         from shared.cli.console import open_console, print_line
 
         console = open_console()
-        zone, wide = ZoneInfo(settings.tz), command.form == "wide"
+        zone, wide = ZoneInfo(command.settings.tz), command.form == "wide"
         for line in status.lines(found, zone, plan.now, wide):
             print_line(console, line)
+    return _status(outcome, command)
+
+
+def _healths(plan: Plan, outcome: Outcome, command: Command) -> list[DiskHealth]:
+    labels = command.ports.labels
+    policy = policy_of(command.settings, labels, command.request, plan.now)
+    rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
+    return healths(plan, rules, outcome.snapshots, labels)
+
+
+def _metrics(command: Command) -> int:
+    from shared.cli import exposition, metrics
+
+    name = command.arguments.file
+    if name is not None and command.form != "prometheus":
+        raise UsageError("--file is for -o prometheus: leave out one of the two")
+    path = None if name is None else exposition.check_path(name)
+    outcome = run(command.request, command.settings, command.ports)
+    known = metrics.without_incomplete(outcome.plan, outcome.report)
+    found = metrics.families(outcome.report, _healths(known, outcome, command))
+    if path:
+        exposition.write(path, found)
+        print_names([str(path)])
+    elif command.form == "prometheus":
+        sys.stdout.write(exposition.text_of(found))
+    else:
+        print_as(command.form, metrics.to_builtins(found))
     return _status(outcome, command)
 
 
@@ -259,6 +283,7 @@ _COMMANDS: dict[str, Callable[[Command], int]] = {
     "coverage": _coverage,
     "html": _html,
     "list": _list,
+    "metrics": _metrics,
     "restore": _restore,
     "status": _status_of_all,
 }

@@ -10,7 +10,7 @@ from shared.text import shorten
 #: The commands that are about no disks, or that select them in ways of their own.
 OF_NO_DISKS = ("check", "restore", "deltas", "list")
 #: The mode of the pass behind a command, where it has another name.
-_MODES = {"adopt": "plan", "coverage": "plan", "html": "plan", "status": "plan"}
+_MODES = dict.fromkeys(("adopt", "coverage", "html", "metrics", "status"), "plan")
 
 
 def add_only(command: argparse.ArgumentParser) -> None:

@@ -32,7 +32,9 @@ from tests.shared.demo_aws import CLUSTER_FILE, DUE, EXPIRED, seed
 from tests.shared.objects_builders import snapshot_rule
 
 ROOT = Path(__file__).parents[3]
-PAYLOADS = sorted((ROOT / "examples").glob("*/*.json"))
+PAYLOADS = sorted(
+    p for name in ("events", "invocations") for p in (ROOT / "examples" / name).glob("*.json")
+)
 TOKEN = "s3cr3t-t0ken-of-the-reader"
 
 Json = dict[str, Any]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from typing import Any
 
 import pytest
@@ -10,8 +11,17 @@ from shared.cli.main import main
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the command; nothing may be built."""
+def told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command on one day, since months differ; nothing may be built."""
+
+    class OneDay(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "OneDay":
+            return cls(2026, 6, 15, 12, tzinfo=tz)
+
+    monkeypatch.setattr("shared.cli.commands.datetime", OneDay)
 
     def build(environ: object, source: object) -> Any:
         raise AssertionError("no cloud is needed")
