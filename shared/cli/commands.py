@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -49,8 +50,8 @@ def run_command(build: Build, arguments: argparse.Namespace) -> int:
     Raises:
         PassError: where it cannot be done.
     """
-    if arguments.command == "deltas":
-        return _deltas(arguments)
+    if run_alone := _ALONE.get(arguments.command):
+        return run_alone(arguments)
     request = request_of(arguments)
     path = arguments.rules
     source = None if path is None else RulesFile(os.path.expanduser(path))
@@ -124,6 +125,13 @@ def _deltas(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _completion(arguments: argparse.Namespace) -> int:
+    from shared.cli.completion import script
+
+    sys.stdout.write(script(arguments.shell))
+    return DONE
+
+
 def _check(command: Command) -> int:
     from shared.cli.check import check
 
@@ -157,8 +165,6 @@ def _adopt(command: Command) -> int:
 
 
 def _restore(command: Command) -> int:
-    import sys
-
     from shared.cli.restore import restore
     from shared.restore import output
 
@@ -253,6 +259,11 @@ def _html(command: Command) -> int:
     return _status(outcome, command)
 
 
+#: What is run without settings and ports.
+_ALONE: dict[str, Callable[[argparse.Namespace], int]] = {
+    "completion": _completion,
+    "deltas": _deltas,
+}
 _COMMANDS: dict[str, Callable[[Command], int]] = {
     "adopt": _adopt,
     "check": _check,

@@ -8,7 +8,7 @@ from shared.request import Only, Request, parse_request
 from shared.text import shorten
 
 #: The commands that are about no disks, or that select them in ways of their own.
-OF_NO_DISKS = ("check", "restore", "deltas", "list")
+OF_NO_DISKS = ("check", "completion", "deltas", "list", "restore")
 #: The mode of the pass behind a command, where it has another name.
 _MODES = {"adopt": "plan", "coverage": "plan", "html": "plan", "status": "plan"}
 
