@@ -24,8 +24,12 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         """Press keys, as they are: a tab for one, or the character that Ctrl-C sends."""
-        self.seen = ""
+        self.forget()
         os.write(self._master, keys.encode())
+
+    def forget(self) -> None:
+        """Look only at what is shown from now on."""
+        self.seen = ""
 
     def wait(self, text: str) -> str:
         """Look on until a text is shown, and give all that was."""
@@ -54,11 +58,11 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    arguments: Sequence[str], environment: Mapping[str, str], width: int = 100
+    arguments: Sequence[str], environment: Mapping[str, str], width: int = 100, height: int = 40
 ) -> Iterator[Terminal]:
     """Run a program in a terminal, and end it at last."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     process = subprocess.Popen(
         arguments,
         stdin=slave,

@@ -4,9 +4,9 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.cli import logs
@@ -20,6 +20,10 @@ from shared.reports.schema import to_builtins
 from shared.request import Request
 from shared.settings import Settings
 from shared.sources.file import RulesFile
+
+if TYPE_CHECKING:
+    from shared.cli.pictures import Line
+    from shared.reports.health import DiskHealth
 
 Build = Callable[[Mapping[str, str], RulesSource | None], tuple[Settings, Ports]]
 
@@ -195,8 +199,7 @@ def _list(command: Command) -> int:
     return SOME_FAILED if missing else DONE
 
 
-def _status_of_all(command: Command) -> int:
-    from shared.cli import status
+def _healths(command: Command) -> "tuple[Outcome, list[DiskHealth]]":
     from shared.planning.situation import rules_in_force
     from shared.reports.health import healths
 
@@ -205,7 +208,31 @@ def _status_of_all(command: Command) -> int:
     plan = outcome.plan
     policy = policy_of(settings, labels, command.request, plan.now)
     rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
-    found = healths(plan, rules, outcome.snapshots, labels)
+    return outcome, healths(plan, rules, outcome.snapshots, labels)
+
+
+def _status_lines(
+    command: Command, outcome: Outcome, found: "list[DiskHealth]"
+) -> "Iterator[Line]":
+    from shared.cli import status
+
+    zone, wide = ZoneInfo(command.settings.tz), command.form == "wide"
+    return status.lines(found, zone, outcome.plan.now, wide)
+
+
+def _status_of_all(command: Command) -> int:
+    from shared.cli import status
+
+    if command.arguments.watch:
+        from shared.cli.watch import watch
+
+        watch(
+            lambda: _status_lines(command, *_healths(command)),
+            command.arguments.watch,
+            command.ports.clock,
+            ZoneInfo(command.settings.tz),
+        )
+    outcome, found = _healths(command)
     if command.arguments.monitor:
         level, said = status.monitor(found, _complete(outcome))
         print_names([said])
@@ -218,8 +245,7 @@ def _status_of_all(command: Command) -> int:
         from shared.cli.console import open_console, print_line
 
         console = open_console()
-        zone, wide = ZoneInfo(settings.tz), command.form == "wide"
-        for line in status.lines(found, zone, plan.now, wide):
+        for line in _status_lines(command, outcome, found):
             print_line(console, line)
     return _status(outcome, command)
 

@@ -80,6 +80,27 @@ def _add_monitor(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_watch(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=60.0,
+        metavar="SECONDS",
+        help="look again every so many seconds, at least 5 (default 60), until Ctrl-C",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 5 <= found <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r}: write seconds, from 5 to 86400, such as 60")
+    return found
+
+
 def _add_exitcode(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--detailed-exitcode",
@@ -203,7 +224,7 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
 OPTIONS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "plan": (_add_release, _add_exitcode),
     "reconcile": (_add_release,),
-    "status": (_add_monitor,),
+    "status": (_add_monitor, _add_watch),
     "backfill": (_add_backfill,),
     "completion": (_add_shell,),
     "deltas": (_add_deltas,),

@@ -113,5 +113,12 @@ def _check(arguments: argparse.Namespace, only: dict[str, list[str]]) -> None:
         )
     if "accept_rules" in given and only:
         raise UsageError("--accept-rules is about all rules: leave out -n, --claim and --only")
+    if "watch" in given:
+        if "monitor" in given:
+            raise UsageError("--watch and --monitor do not go together: leave out one of the two")
+        if arguments.output not in ("table", "wide"):
+            raise UsageError(f"--watch is for people: leave out -o {arguments.output}, or --watch")
+        if arguments.rules == "-":
+            raise UsageError("--watch reads the rules again each time: name a file, not --rules -")
     if "keep_for" in given and "force" not in given:
         raise UsageError("--keep-for is for forced snapshots; say --force as well")
