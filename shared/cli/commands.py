@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shared.cli import logs
 from shared.cli.output import print_as, print_names
+from shared.cli.progress import open_progress
 from shared.cli.selecting import request_of
 from shared.errors import RequestError, UsageError
 from shared.passes.run import Outcome, run
@@ -61,6 +62,8 @@ def run_command(build: Build, arguments: argparse.Namespace) -> int:
     source = None if path is None else RulesFile(os.path.expanduser(path))
     settings, ports = build(os.environ, source)
     logs.set_up(settings)
+    if not getattr(arguments, "watch", None):  # which draws the screen itself
+        ports = ports._replace(progress=open_progress(json_log=settings.json_log))
     command = Command(arguments, request, settings, ports)
     return _COMMANDS.get(arguments.command, _pass)(command)
 

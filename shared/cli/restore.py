@@ -33,7 +33,9 @@ def restore(settings: Settings, ports: Ports, arguments: argparse.Namespace) -> 
         log.info("--at %s is %s", shorten(arguments.at), utc(request.at))
     provider, labels = ports.provider, ports.labels
     volumes = read_cluster_volumes(read_objects(ports), provider.volumes, provider.locate)
-    listings = provider.list(_scopes(request, volumes, arguments.scope, ports.scopes))
+    scopes = _scopes(request, volumes, arguments.scope, ports.scopes)
+    with ports.progress.step("listing snapshots"):
+        listings = provider.list(scopes)
     missing = "; ".join(listing.error for listing in listings if not listing.complete)
     listed = [snapshot for listing in listings for snapshot in listing.snapshots]
     try:
@@ -78,7 +80,8 @@ def read_objects(ports: Ports) -> Objects | None:
         sources.append(ports.storage.mirror)
     for source in sources:
         try:
-            found: Objects = source.read()
+            with ports.progress.step("reading the cluster"):
+                found: Objects = source.read()
         except ClusterError as error:
             log.warning("%s", error)
             continue
