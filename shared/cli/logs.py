@@ -52,4 +52,5 @@ def set_up(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("shared", "shared.audit", "functions"):
         logging.getLogger(name).setLevel(settings.log_level)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what fails in the end is said by ours
+    for name in ("urllib3", "google.auth"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # what fails in the end is said by ours

@@ -42,14 +42,23 @@ def list_scopes(
         else:
             ended = each_within(seconds, list_one, scopes, parallel)
             listings = [_listing(scope, outcome) for scope, outcome in ended]
+    if not any(listing.complete or listing.snapshots for listing in listings):
+        raise PassError(f"no snapshots could be listed: {_why(listings)}")
     for listing in listings:
         log.info("listed %s in %s", counted(len(listing.snapshots), "snapshot"), listing.scope)
         if not listing.complete:
             log.error("the listing of %s is incomplete: %s", listing.scope, listing.error)
-    if not any(listing.complete or listing.snapshots for listing in listings):
-        errors = "; ".join(f"{listing.scope}: {listing.error}" for listing in listings[:3])
-        raise PassError(f"no snapshots could be listed: {errors}")
     return listings
+
+
+def _why(listings: Iterable[Listing]) -> str:
+    """Say what was wrong, each thing once: without credentials it is the same everywhere."""
+    scopes: dict[str, list[str]] = {}
+    for listing in listings:
+        scopes.setdefault(listing.error, []).append(listing.scope)
+    told = [f"{', '.join(names[:3])}{'…' * (len(names) > 3)}: {error}"
+            for error, names in scopes.items()]  # fmt: skip
+    return "; ".join(told[:3])
 
 
 def _listing(scope: str, ended: Ended[list[Listing]]) -> Listing:
