@@ -106,6 +106,9 @@ def _claim(text: str, namespaces: list[str]) -> str:
 def _check(arguments: argparse.Namespace, only: dict[str, list[str]]) -> None:
     """Refuse what does not go together, in the words of the command line."""
     given = {name for name, value in vars(arguments).items() if value}
+    if arguments.command == "coverage" and only.keys() & {"rules", "disks", "scopes"}:
+        raise UsageError("coverage is of claims: select them by -n, --claim, or --only namespaces= "
+                         "or claims=")  # fmt: skip
     if "release_holds" in given and not only:
         raise UsageError(
             "--release-holds needs -n, --claim or --only, so that it is said of some disks and "
