@@ -203,6 +203,7 @@ def _list(command: Command) -> int:
 
 
 def _healths(command: Command) -> "tuple[Outcome, list[DiskHealth]]":
+    from shared.cli import status
     from shared.planning.situation import rules_in_force
     from shared.reports.health import healths
 
@@ -211,7 +212,8 @@ def _healths(command: Command) -> "tuple[Outcome, list[DiskHealth]]":
     plan = outcome.plan
     policy = policy_of(settings, labels, command.request, plan.now)
     rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
-    return outcome, healths(plan, rules, outcome.snapshots, labels)
+    found = healths(plan, rules, outcome.snapshots, labels)
+    return outcome, status.asked_for(found, command.request.only)
 
 
 def _status_lines(
@@ -220,7 +222,8 @@ def _status_lines(
     from shared.cli import status
 
     zone, wide = ZoneInfo(command.settings.tz), command.form == "wide"
-    return status.lines(found, zone, outcome.plan.now, wide)
+    yield from status.missed(outcome.report.notes)
+    yield from status.lines(found, zone, outcome.plan.now, wide)
 
 
 def _status_of_all(command: Command) -> int:
