@@ -33,6 +33,16 @@ def main() -> int:
         return 130
 
 
+def complete() -> int:
+    """Tell kubectl what may stand in place of the last word, as it asks of its plugins."""
+    from functions.which_cloud import CLOUDS
+    from shared.cli.arguments import parser
+    from shared.cli.completion import for_kubectl
+
+    sys.stdout.write(for_kubectl(parser("kubectl snapshots", CLOUDS), sys.argv[1:]))
+    return 0
+
+
 def program(path: str) -> str:
     """Tell under which name the command was called: kubectl finds its plugins by theirs."""
     name = Path(path).stem

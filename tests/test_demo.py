@@ -45,6 +45,9 @@ def test_shows_a_cluster_from_its_first_look_to_its_end() -> None:
     assert "kind: VolumeSnapshotContent" in restored
     assert "k8s-snapshots plan" in restored
     assert len(done.stdout.splitlines()) < 150
+    page = ROOT / "build" / "demo-report.html"
+    assert str(page) in first
+    assert "erp/ledger-data" in page.read_text()
 
 
 def counted(text: str, pattern: str) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack, redirect_stdout
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import msgspec
 
@@ -28,6 +29,8 @@ from tools.demo_clouds import Show, aws, gcp
 #: The claim whose snapshots are shown.
 CLAIM = "erp/ledger-data"
 PROG = "k8s-snapshots"
+#: Where pages are left.
+BUILD = Path(__file__).parents[1] / "build"
 YOUR_TURN = """
 Your turn: what would it do in your cluster? This reads, and changes nothing.
 
@@ -66,6 +69,7 @@ def in_whole(cloud: Show) -> bool:
     before = points(cloud)
     done = a_pass("3. The function runs one pass", cloud)
     cloud.complete()
+    good += [page(cloud)]
     say(f"\n4. {CLAIM} before it:\n\n{before}\n\n   and behind it:\n\n{points(cloud)}")
     cloud.cluster.stop()
     cloud.age(timedelta(days=1))
@@ -113,6 +117,16 @@ def points(cloud: Show) -> str:
     lines = printed(cloud, "explain", "--claim", CLAIM).splitlines()
     wanted = re.compile(r" +(\d+ snapshots: |newest |.*for .* \d+ of \d+ )")
     return "\n".join(line for line in lines if wanted.match(line))
+
+
+def page(cloud: Show) -> bool:
+    """Write the report of all claims as a page, and say where it is."""
+    file = BUILD / "demo-report.html"
+    BUILD.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)  # what changed since another demo tells nothing
+    status = command_line(PROG, cloud.build, ["html", str(file)])
+    say(f"\n   All claims on a page, from `{PROG} html FILE`: open the file above in a browser.")
+    return status == 0
 
 
 def restore(cloud: Show) -> bool:

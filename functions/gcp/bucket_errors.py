@@ -35,12 +35,14 @@ def failed(doing: str, error: Exception) -> BucketError:
     )
     from google.cloud.storage.exceptions import InvalidResponse
 
+    from functions.gcp.errors import login_needed
+
     if isinstance(error, RetryError) and isinstance(error.cause, Exception):
         error = error.cause
     if isinstance(error, InvalidResponse):
         error = from_http_response(error.response)
     # The texts of other errors may quote a token's request.
-    said = type(error).__name__
+    said = login_needed(error) or type(error).__name__
     if isinstance(error, GoogleAPICallError):
         said = f"{error.code}: {_AROUND.sub('', str(error.message))}"
     hint = ""

@@ -21,6 +21,7 @@ from functions.gcp.errors import (
     THROTTLED,
     Ended,
     classify,
+    login_needed,
     of_codes,
     reasons_of,
     text_of,
@@ -92,6 +93,8 @@ def sort(error: Exception) -> ProviderError:
     name, text = type(error).__name__, text_of(error)
     if isinstance(error, (TransportError, requests.exceptions.ConnectTimeout)):
         return NextPass(f"Google Cloud cannot be reached: {text}", name)
+    if login_needed(error):
+        return NotAllowed(text, name)
     if isinstance(error, GoogleAuthError):
         return NotAllowed(f"the credentials are not accepted: {text}", name)
     return Unanswered(

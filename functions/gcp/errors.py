@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from google.api_core.exceptions import GoogleAPICallError
+from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
 from shared.errors import (
     DiskFailed,
@@ -22,6 +23,10 @@ from shared.errors import (
 )
 from shared.text import shorten
 
+#: Who logged in by gcloud, some time ago. docs/google-cloud.md has the scopes that GKE wants.
+LOG_IN = "gcloud auth application-default login"
+#: What is said of a service account's key, or by the metadata server: nobody can log in there.
+_NO_LOGIN = re.compile(r"JWT|metadata|service account|account not found", re.IGNORECASE)
 #: What the client writes before Google's words: the method and the whole URL.
 _REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")
 #: So many operations of the project are under way that it takes no more. A snapshot's is under way
@@ -100,8 +105,24 @@ def reasons_of(error: GoogleAPICallError) -> list[str]:
     return list(dict.fromkeys(reason for reason in found if isinstance(reason, str) and reason))
 
 
+def login_needed(error: Exception) -> str:
+    """Say how to log in, where that helps: empty for a service account, and for all else."""
+    if isinstance(error, DefaultCredentialsError):
+        return (
+            f"there are no Google credentials: {LOG_IN}; in a function they are its service "
+            "account's"
+        )
+    # Its first argument is what the server said; more would be the whole of its answer.
+    said = str(error.args[0]) if error.args else ""
+    if isinstance(error, RefreshError) and not _NO_LOGIN.search(said):
+        return f"the Google login has expired or was revoked: {LOG_IN} ({shorten(said, 100)})"
+    return ""
+
+
 def text_of(error: Exception) -> str:
     """Print an error on one line: Google's reasons and words, not the request that it quotes."""
+    if login := login_needed(error):
+        return login
     if not isinstance(error, GoogleAPICallError):
         return shorten(f"{type(error).__name__}: {error}", 300)
     first, *others = reasons_of(error) or [str(error.code)]

@@ -103,13 +103,12 @@ class Rest:
 
 
 def _login(error: Exception) -> str:
-    from google.auth.exceptions import DefaultCredentialsError, TransportError
+    from google.auth.exceptions import TransportError
 
-    if isinstance(error, DefaultCredentialsError):
-        return (
-            "there are no Google credentials: in a function they are its service account's, "
-            "elsewhere try gcloud auth application-default login"
-        )
+    from functions.gcp.errors import login_needed
+
+    if login := login_needed(error):
+        return login
     if isinstance(error, TransportError):
         return "the server that gives tokens cannot be reached"
     # Its first argument is what the server said; more would be the whole of its answer.

@@ -1,4 +1,4 @@
 """What people type and see: the command line, its tables.
 
-Enter by `main.main`. Only `console` and `tables` import the package `rich`, and are imported late.
+Enter by `main.main`. Only `console`, `tables`, `watch` and `progress` import `rich`, and late.
 """

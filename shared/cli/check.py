@@ -1,10 +1,12 @@
 """What `check` tries, one thing after the other: access, rules, permissions."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from shared.bucket.storage import Storage
-from shared.errors import SnapshotsError
+from shared.errors import Conflict, SnapshotsError
 from shared.model import Rule, Source
+from shared.passes.html_report import page_name
 from shared.passes.run import Outcome, run
 from shared.passes.world import Ports
 from shared.planning.actions import Create
@@ -14,6 +16,9 @@ from shared.request import Request
 from shared.settings import Settings
 from shared.sources.mirror import Mirror
 from shared.text import counted, words
+
+#: A version that no object has: who may not write is refused before it is compared.
+NEVER = '"never"'
 
 
 def check(settings: Settings, ports: Ports) -> Iterator[Check]:
@@ -30,6 +35,7 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
         yield from _mirror(ports.storage.mirror)
     if ports.storage:
         yield from _bucket(ports.storage)
+    yield from _page(ports)
     if not all(result.ok for result in access):
         yield from _writing(ports, [])
         return
@@ -67,6 +73,22 @@ def _bucket(storage: Storage) -> Iterable[Check]:
             yield Check("bucket", True, f"{name} can be written")
     except SnapshotsError as error:
         yield Check("bucket", False, str(error))
+
+
+def _page(ports: Ports) -> Iterable[Check]:
+    """Try whether the HTML report can be written, where REPORT_HTML is on; nothing is stored."""
+    storage = ports.storage
+    if not ports.page or not storage:
+        return
+    name = f"{storage.folder}/html/{page_name(())}"
+    try:
+        if not (isinstance(storage.bucket, Trial) and storage.bucket.try_put(name)):
+            with suppress(Conflict):
+                storage.bucket.put(name, b"", NEVER)
+    except SnapshotsError as error:
+        yield Check("HTML report", False, str(error))
+    else:
+        yield Check("HTML report", True, f"{name} can be written")
 
 
 def _writing(ports: Ports, rules: Sequence[Source]) -> Iterable[Check]:

@@ -4,25 +4,28 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.cli import logs
 from shared.cli.output import print_as, print_names
+from shared.cli.progress import open_progress
 from shared.cli.selecting import request_of
 from shared.errors import RequestError, UsageError
 from shared.passes.run import Outcome, run
 from shared.passes.world import Ports, policy_of
-from shared.planning.actions import Plan
-from shared.planning.situation import rules_in_force
 from shared.ports import RulesSource
-from shared.reports.health import DiskHealth, healths
 from shared.reports.schema import to_builtins
 from shared.request import Request
 from shared.settings import Settings
 from shared.sources.file import RulesFile
+
+if TYPE_CHECKING:
+    from shared.cli.pictures import Line
+    from shared.planning.actions import Plan
+    from shared.reports.health import DiskHealth
 
 Build = Callable[[Mapping[str, str], RulesSource | None], tuple[Settings, Ports]]
 
@@ -53,13 +56,15 @@ def run_command(build: Build, arguments: argparse.Namespace) -> int:
     Raises:
         PassError: where it cannot be done.
     """
-    if arguments.command == "deltas":
-        return _deltas(arguments)
+    if run_alone := _ALONE.get(arguments.command):
+        return run_alone(arguments)
     request = request_of(arguments)
     path = arguments.rules
     source = None if path is None else RulesFile(os.path.expanduser(path))
     settings, ports = build(os.environ, source)
     logs.set_up(settings)
+    if not getattr(arguments, "watch", None):  # which draws the screen itself
+        ports = ports._replace(progress=open_progress(json_log=settings.json_log))
     command = Command(arguments, request, settings, ports)
     return _COMMANDS.get(arguments.command, _pass)(command)
 
@@ -128,6 +133,13 @@ def _deltas(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _completion(arguments: argparse.Namespace) -> int:
+    from shared.cli.completion import script
+
+    sys.stdout.write(script(arguments.shell))
+    return DONE
+
+
 def _check(command: Command) -> int:
     from shared.cli.check import check
 
@@ -191,12 +203,34 @@ def _list(command: Command) -> int:
     return SOME_FAILED if missing else DONE
 
 
+def _status_lines(
+    command: Command, outcome: Outcome, found: "Sequence[DiskHealth]"
+) -> "Iterator[Line]":
+    from shared.cli import status
+
+    zone, wide = ZoneInfo(command.settings.tz), command.form == "wide"
+    yield from status.missed(outcome.report.notes)
+    yield from status.lines(found, zone, outcome.plan.now, wide)
+
+
+def _look(command: Command) -> "tuple[Outcome, list[DiskHealth]]":
+    outcome = run(command.request, command.settings, command.ports)
+    return outcome, _healths(outcome.plan, outcome, command)
+
+
 def _status_of_all(command: Command) -> int:
     from shared.cli import status
 
-    outcome = run(command.request, command.settings, command.ports)
-    plan = outcome.plan
-    found = _healths(plan, outcome, command)
+    if command.arguments.watch:
+        from shared.cli.watch import watch
+
+        watch(
+            lambda: _status_lines(command, *_look(command)),
+            command.arguments.watch,
+            command.ports.clock,
+            ZoneInfo(command.settings.tz),
+        )
+    outcome, found = _look(command)
     if command.arguments.monitor:
         level, said = status.monitor(found, _complete(outcome))
         print_names([said])
@@ -209,17 +243,21 @@ def _status_of_all(command: Command) -> int:
         from shared.cli.console import open_console, print_line
 
         console = open_console()
-        zone, wide = ZoneInfo(command.settings.tz), command.form == "wide"
-        for line in status.lines(found, zone, plan.now, wide):
+        for line in _status_lines(command, outcome, found):
             print_line(console, line)
     return _status(outcome, command)
 
 
-def _healths(plan: Plan, outcome: Outcome, command: Command) -> list[DiskHealth]:
+def _healths(plan: "Plan", outcome: Outcome, command: Command) -> "list[DiskHealth]":
+    from shared.cli import status
+    from shared.planning.situation import rules_in_force
+    from shared.reports.health import healths
+
     labels = command.ports.labels
     policy = policy_of(command.settings, labels, command.request, plan.now)
     rules = rules_in_force(outcome.ruleset, outcome.snapshots, plan.now, policy)
-    return healths(plan, rules, outcome.snapshots, labels)
+    found = healths(plan, rules, outcome.snapshots, labels)
+    return status.asked_for(found, command.request.only)
 
 
 def _metrics(command: Command) -> int:
@@ -277,6 +315,11 @@ def _html(command: Command) -> int:
     return _status(outcome, command)
 
 
+#: What is run without settings and ports.
+_ALONE: dict[str, Callable[[argparse.Namespace], int]] = {
+    "completion": _completion,
+    "deltas": _deltas,
+}
 _COMMANDS: dict[str, Callable[[Command], int]] = {
     "adopt": _adopt,
     "check": _check,

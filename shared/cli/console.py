@@ -5,7 +5,7 @@ Whatever is printed is passed as Text, so that no name from the cluster is read 
 
 import textwrap
 from itertools import groupby
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich import box
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.cli.pictures import MARKS, Line
-from shared.cli.rows import Rows
+from shared.cli.rows import Rows, as_lines, widths
 
 #: Columns where the output is no terminal.
 WIDTH = 140
@@ -31,26 +31,34 @@ def open_console() -> Console:
     return console if console.is_terminal else _Console(highlight=False, width=WIDTH)
 
 
-def new_table(title: str, *columns: str) -> Table:
-    """Make an empty table."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.ROUNDED)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def print_rows(console: Console, listed: Rows, **look: Any) -> None:
+    """Print rows: as a table where no word need be cut, else as lines; nothing where there is none.
 
-
-def table_of(listed: Rows) -> Table:
-    """Make a table of rows."""
-    table = new_table(listed.title, *listed.columns)
+    `look` is what else `rich` is to know of the table.
+    """
+    listed = listed._replace(rows=[tuple(map(shown, row)) for row in listed.rows])
+    if not listed.rows:
+        return
+    wide = table_fits(console, listed)
+    if wide is None:
+        title, *lines = as_lines(listed)
+        print_line(console, Line(title, "bold"))
+        for text in lines:
+            print_line(console, Line(text))
+        return
+    table = Table(
+        title=listed.title, title_justify="left", title_style="bold", box=box.ROUNDED, **look
+    )
+    for column, width in zip(listed.columns, wide, strict=True):
+        table.add_column(column, overflow="fold", width=width)
     for row in listed.rows:
-        table.add_row(*texts(*row))
-    return table
+        table.add_row(*map(Text, row))
+    console.print(table)
 
 
-def print_table(console: Console, table: Table) -> None:
-    """Print a table; nothing where it has no row."""
-    if table.row_count:
-        console.print(table)
+def table_fits(console: Console, listed: Rows) -> list[int] | None:
+    """Give the widths of a table's columns between its borders; None where there is no room."""
+    return widths(listed, console.width - 3 * len(listed.columns) - 1)
 
 
 def print_line(console: Console, line: Line) -> None:
@@ -89,11 +97,6 @@ def _has_marks(console: Console) -> bool:
     except (UnicodeError, LookupError):
         return False
     return True
-
-
-def texts(*values: str) -> list[Text]:
-    """Make the cells of a row."""
-    return [Text(shown(value)) for value in values]
 
 
 def shown(text: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shared.cli.pictures import Line
-from shared.errors import UsageError
 from shared.reports.coverage import Coverage, summary
 from shared.request import Only
 
@@ -12,14 +11,7 @@ _STYLES = {"uncovered": "bold red", "problem": "yellow", "none": "dim"}
 
 
 def selected(found: Sequence[Coverage], only: Only) -> list[Coverage]:
-    """Give those of the namespaces and claims that are asked for.
-
-    Raises:
-        UsageError: where something else is asked for.
-    """
-    if only.rules or only.disks or only.scopes:
-        raise UsageError("coverage is of claims: select them by -n, --claim, or --only namespaces= "
-                         "or claims=")  # fmt: skip
+    """Give those of the namespaces and claims that are asked for."""
     return [
         one
         for one in found

@@ -56,10 +56,12 @@ def asked(arguments: argparse.Namespace) -> Asked:
     Raises:
         RequestError: names the argument and what would do.
     """
-    texts = [" ".join(arguments.deltas), *([arguments.compare] if arguments.compare else [])]
+    lists = [_list(" ".join(arguments.deltas))]
+    if arguments.compare:
+        lists.append(_list(arguments.compare, "--compare "))
     change = arguments.change or (CHANGE if arguments.size else "")
     return Asked(
-        lists=[_list(text) for text in texts],
+        lists=lists,
         rate=_rate(change) if change else None,
         change=change,
         gib=_gib(arguments.size) if arguments.size else None,
@@ -162,11 +164,11 @@ def _losses(bands: list[Band], mine: int, other: int) -> Iterator[str]:
             yield f"{ages}: {band.words[mine]} in place of {band.words[other]}"
 
 
-def _list(text: str) -> Deltas:
+def _list(text: str, option: str = "") -> Deltas:
     try:
         return parse(text)
     except DeltasError as error:
-        raise RequestError(f"'{shorten(text, 80)}': {error}") from None
+        raise RequestError(f"{option}'{shorten(text, 80)}': {error}") from None
 
 
 def _rate(text: str) -> float:

@@ -37,7 +37,8 @@ def listed(ports: Ports, arguments: argparse.Namespace) -> tuple[list[Point], st
     scopes = sorted({*arguments.scope, *ports.scopes, *_scopes(request, volumes)})
     if not scopes:
         raise RequestError("nothing tells where the disks are; name a region or project by --scope")
-    listings = provider.list(scopes)
+    with ports.progress.step("listing snapshots"):
+        listings = provider.list(scopes)
     missing = "; ".join(listing.error for listing in listings if not listing.complete)
     everything = [snapshot for listing in listings for snapshot in listing.snapshots]
     if request:

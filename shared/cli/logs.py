@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from shared.settings import Settings
 from shared.text import printable
@@ -36,11 +36,21 @@ class JSONLines(logging.Formatter):
         return json.dumps(entry)
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is, so that a line stands above a bar, and not in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record to standard error as it is now."""
+        self.setStream(sys.stderr)
+        super().emit(record)
+
+
 def set_up(settings: Settings) -> None:
     """Show what goes on: our own records from the level asked for, libraries' warnings."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(JSONLines() if settings.json_log else OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("shared", "shared.audit", "functions"):
         logging.getLogger(name).setLevel(settings.log_level)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what fails in the end is said by ours
+    for name in ("urllib3", "google.auth"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # what fails in the end is said by ours

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.cli.arguments import parser
 from shared.cli.commands import DONE, INTERRUPTED, NOT_DONE, SOME_FAILED, WRONG_USAGE, run_command
+from shared.cli.completion import answer_shell
 from shared.cli.output import give_up_output, set_up
 from shared.cli.status import UNKNOWN
 from shared.errors import PassError, UsageError
@@ -36,8 +37,10 @@ def main(
         argv: the arguments; None takes the process's.
         clouds: those that --cloud chooses from; none for a command of one cloud.
     """
-    arguments = parser(prog, clouds).parse_args(argv)
-    set_up(color=not arguments.no_color)
+    made = parser(prog, clouds)
+    answer_shell(made)
+    arguments = made.parse_args(argv)
+    set_up(color=not getattr(arguments, "no_color", False))
     end_on_sigterm()
     if clouds:
         build = partial(build, cloud=getattr(arguments, "cloud", None) or "")

@@ -10,11 +10,14 @@ from shared.errors import ClusterError, RequestError
 from shared.objects import Objects
 from shared.passes.world import Ports
 from shared.restore import manifests
-from shared.restore.choose import find, passed_over, scopes_of
+from shared.restore.choose import find, others, passed_over, scopes_of
 from shared.restore.request import RestoreRequest, parse_restore
 from shared.restore.volumes import ClusterVolume, read_cluster_volumes
 from shared.settings import Settings
 from shared.text import shorten, utc, words
+
+#: Where a name is perhaps mistyped.
+LOOK = "; `k8s-snapshots list` shows what can be restored"
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +36,16 @@ def restore(settings: Settings, ports: Ports, arguments: argparse.Namespace) -> 
         log.info("--at %s is %s", shorten(arguments.at), utc(request.at))
     provider, labels = ports.provider, ports.labels
     volumes = read_cluster_volumes(read_objects(ports), provider.volumes, provider.locate)
-    listings = provider.list(_scopes(request, volumes, arguments.scope, ports.scopes))
+    scopes = _scopes(request, volumes, arguments.scope, ports.scopes)
+    with ports.progress.step("listing snapshots"):
+        listings = provider.list(scopes)
     missing = "; ".join(listing.error for listing in listings if not listing.complete)
     listed = [snapshot for listing in listings for snapshot in listing.snapshots]
     try:
         chosen = find(request, listed, volumes, labels, now)
     except RequestError as error:
+        if hint := others(request, volumes):
+            raise RequestError(f"{error}{hint}{LOOK}") from None
         if missing:
             raise RequestError(f"{error}; but the listing is incomplete: {missing}") from None
         raise
@@ -66,7 +73,8 @@ def _scopes(
     scopes = sorted({*named, *scopes_of(request, volumes)} or {*listed})
     if not scopes:
         raise RequestError(
-            f"nothing tells where the disk of {request} was; name a region or project by --scope"
+            f"nothing tells where the disk of {request} was{others(request, volumes)}; name a "
+            f"region or project by --scope{LOOK if volumes else ''}"
         )
     return scopes
 
@@ -78,7 +86,8 @@ def read_objects(ports: Ports) -> Objects | None:
         sources.append(ports.storage.mirror)
     for source in sources:
         try:
-            found: Objects = source.read()
+            with ports.progress.step("reading the cluster"):
+                found: Objects = source.read()
         except ClusterError as error:
             log.warning("%s", error)
             continue

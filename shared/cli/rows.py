@@ -12,6 +12,8 @@ from shared.text import words
 
 #: Deletions and holds shown of one disk; the report has all.
 PER_DISK = 6
+#: Columns that a cell of several words has at least.
+PROSE = 20
 
 
 class Rows(NamedTuple):
@@ -20,6 +22,31 @@ class Rows(NamedTuple):
     title: str
     columns: tuple[str, ...]
     rows: Iterable[tuple[str, ...]]
+
+
+def widths(listed: Rows, room: int) -> list[int] | None:
+    """Share so many columns of text out so that no word is cut; None where they are too few.
+
+    A column of prose has some room for its words, whatever the others need.
+    """
+    columns = [[line for cell in cells for line in cell.split("\n")]
+               for cells in zip(listed.columns, *listed.rows, strict=True)]  # fmt: skip
+    whole = [max(map(len, lines)) for lines in columns]
+    word = [max((len(w) for line in lines for w in line.split()), default=0) for lines in columns]
+    least = [min(all_, max(one, PROSE)) for all_, one in zip(whole, word, strict=True)]
+    spare = room - sum(least)
+    if spare < 0:
+        return None
+    wants = [all_ - has for all_, has in zip(whole, least, strict=True)]
+    part = min(1.0, spare / max(sum(wants), 1))
+    return [has + int(want * part) for has, want in zip(least, wants, strict=True)]
+
+
+def as_lines(listed: Rows) -> Iterator[str]:
+    """Give the rows as lines, which may be broken between words."""
+    yield listed.title
+    for row in listed.rows:
+        yield "  " + "  ".join(" ".join(cell.split()) for cell in row if cell)
 
 
 def local_time(time: datetime | None, zone: ZoneInfo) -> str:

@@ -8,7 +8,7 @@ from shared.request import Only, Request, parse_request
 from shared.text import shorten
 
 #: The commands that are about no disks, or that select them in ways of their own.
-OF_NO_DISKS = ("check", "restore", "deltas", "list")
+OF_NO_DISKS = ("check", "completion", "deltas", "list", "restore")
 #: The mode of the pass behind a command, where it has another name.
 _MODES = dict.fromkeys(("adopt", "coverage", "html", "metrics", "status"), "plan")
 
@@ -106,6 +106,9 @@ def _claim(text: str, namespaces: list[str]) -> str:
 def _check(arguments: argparse.Namespace, only: dict[str, list[str]]) -> None:
     """Refuse what does not go together, in the words of the command line."""
     given = {name for name, value in vars(arguments).items() if value}
+    if arguments.command == "coverage" and only.keys() & {"rules", "disks", "scopes"}:
+        raise UsageError("coverage is of claims: select them by -n, --claim, or --only namespaces= "
+                         "or claims=")  # fmt: skip
     if "release_holds" in given and not only:
         raise UsageError(
             "--release-holds needs -n, --claim or --only, so that it is said of some disks and "
@@ -113,5 +116,12 @@ def _check(arguments: argparse.Namespace, only: dict[str, list[str]]) -> None:
         )
     if "accept_rules" in given and only:
         raise UsageError("--accept-rules is about all rules: leave out -n, --claim and --only")
+    if "watch" in given:
+        if "monitor" in given:
+            raise UsageError("--watch and --monitor do not go together: leave out one of the two")
+        if arguments.output not in ("table", "wide"):
+            raise UsageError(f"--watch is for people: leave out -o {arguments.output}, or --watch")
+        if arguments.rules == "-":
+            raise UsageError("--watch reads the rules again each time: name a file, not --rules -")
     if "keep_for" in given and "force" not in given:
         raise UsageError("--keep-for is for forced snapshots; say --force as well")

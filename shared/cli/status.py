@@ -1,7 +1,7 @@
 """The command `status`: a line a claim, the worst first; and one line for monitors. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from shared.cli.changes import title
 from shared.cli.pictures import Line
 from shared.cli.rows import local_time
+from shared.model import Problem
 from shared.reports.health import ORDER, DiskHealth
+from shared.request import Only
 from shared.text import counted, shorten, words
 
 #: Nagios' statuses.
@@ -28,6 +30,25 @@ def lines(found: Sequence[DiskHealth], zone: ZoneInfo, now: datetime, wide: bool
         told = "; ".join(filter(None, [one.why, _points(one, zone, now, wide)]))
         yield Line(f"{one.health:{WIDTH}} {name or one.names.rule or one.disk}: {told}", style)
     yield Line(summary(found), "bold")
+
+
+def asked_for(found: Sequence[DiskHealth], only: Only) -> list[DiskHealth]:
+    """Leave out what nothing covers and nobody asks for; rules select the rest."""
+    return [
+        one
+        for one in found
+        if one.health != "uncovered"
+        or not only
+        or one.names.claim in only.claims
+        or one.names.claim.partition("/")[0] in only.namespaces
+    ]
+
+
+def missed(notes: Iterable[Problem]) -> Iterator[Line]:
+    """Say which values of the selection select nothing, and what was perhaps meant."""
+    for note in notes:
+        if note.source.kind == "Request":
+            yield Line(f"{note.value} {note.message}", "yellow")
 
 
 def _points(one: DiskHealth, zone: ZoneInfo, now: datetime, wide: bool) -> str:

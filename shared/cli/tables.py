@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from shared.cli import changes, explanations
-from shared.cli.console import new_table, open_console, print_line, print_table, table_of, texts
+from shared.cli.console import open_console, print_line, print_rows, table_fits
 from shared.cli.disks import disks
 from shared.cli.pictures import Line
-from shared.cli.rows import lists, local_time, notes, problems
+from shared.cli.rows import Rows, lists, local_time, notes, problems
 from shared.cli.summary import summary
 from shared.passes.run import Outcome
-from shared.planning.actions import DiskPlan, Plan
+from shared.planning.actions import DiskPlan
 from shared.planning.histories import group_rules
 from shared.planning.names import Names, names_of
 from shared.ports import Check
@@ -39,8 +39,8 @@ def outcome(
     console = console or open_console()
     if found.report.mode == "explain":
         _explain(console, found.report, ZoneInfo(zone), wide)
-    elif wide and console.width >= ROOM:
-        _report(console, found.report, found.plan, ZoneInfo(zone))
+    elif wide and console.width >= ROOM and table_fits(console, _disks(found, zone)):
+        _report(console, found.report, _disks(found, zone), ZoneInfo(zone))
     else:
         every = found.plan.disks if wide else ()
         _changes(console, found.report, names_of_all(found), ZoneInfo(zone), every)
@@ -60,13 +60,14 @@ def names_of_all(found: Outcome) -> dict[str, Names]:
 def checks(results: Sequence[Check], console: Console | None = None) -> None:
     """Print what `check` tried."""
     console = console or open_console()
-    table = new_table("Checks", "", "What", "Found", "What to do")
     for result in results:
-        mark = Text("ok", "green") if result.ok else Text("FAILED", "bold red")
+        mark, style = ("ok", "") if result.ok else ("FAILED", "bold red")
         if result.warning:
-            mark = Text("warning", "yellow")
-        table.add_row(mark, *texts(result.name, result.detail, result.hint))
-    console.print(table)
+            mark, style = "warning", "yellow"
+        told = ": ".join(filter(None, (result.name, result.detail)))
+        print_line(console, Line(f"{mark:7}  {told}", style))
+        if result.hint:
+            print_line(console, Line(f"         {result.hint}", style))
     failed = sum(not result.ok for result in results)
     warnings = sum(result.warning for result in results)
     beside = f"; {counted(warnings, 'warning')}" if warnings else ""
@@ -79,12 +80,10 @@ def adoptions(
 ) -> None:
     """Print what may be adopted, or was."""
     console = console or open_console()
-    table = new_table("Snapshots that are not ours, of disks that have rules", "Disk", "Snapshot",
-                      "Began", "")  # fmt: skip
-    for row in found:
-        began = local_time(datetime.fromisoformat(row["started"]), ZoneInfo(zone))
-        table.add_row(*texts(row["disk"], row["snapshot"], began, row["what"]))
-    print_table(console, table)
+    began = [local_time(datetime.fromisoformat(row["started"]), ZoneInfo(zone)) for row in found]
+    rows = [(r["disk"], r["snapshot"], b, r["what"]) for r, b in zip(found, began, strict=True)]
+    title = "Snapshots that are not ours, of disks that have rules"
+    print_rows(console, Rows(title, ("Disk", "Snapshot", "Began", ""), rows))
     done = [row["what"].removeprefix("would be ") for row in found]
     taken, tagged = done.count("adopted"), done.count("tagged")
     hint = "" if applied or not taken + tagged else " Nothing was changed; --apply labels them."
@@ -107,12 +106,11 @@ def _changes(
     print_line(console, Line(f"\n{summary(found)}", "bold"))
 
 
-def _report(console: Console, found: Report, plan: Plan | None, zone: ZoneInfo) -> None:
+def _report(console: Console, found: Report, accounts: Rows, zone: ZoneInfo) -> None:
     console.print(Text(_first_line(found, zone), "bold"))
-    if plan:
-        _disks(console, found, plan, zone)
+    print_rows(console, accounts, show_lines=True)
     for listed in lists(found, zone):
-        print_table(console, table_of(listed))
+        print_rows(console, listed)
     console.print(Text(summary(found), "bold"))
 
 
@@ -133,17 +131,13 @@ def _explain(console: Console, found: Report, zone: ZoneInfo, everything: bool) 
         for line in explanations.lines(explanation, zone, found.started, console.width):
             print_line(console, line)
         if everything:
-            table = table_of(explanations.snapshots(explanation, zone))
-            table.columns[0].no_wrap = True
-            print_table(console, table)
-    print_table(console, table_of(problems(found)))
-    print_table(console, table_of(notes(found)))
+            print_rows(console, explanations.snapshots(explanation, zone))
+    print_rows(console, problems(found))
+    print_rows(console, notes(found))
     if found.explanations and not everything:
         print_line(console, Line("  --all lists each snapshot, and why it stays or goes", "dim"))
 
 
-def _disks(console: Console, found: Report, plan: Plan, zone: ZoneInfo) -> None:
-    table = table_of(disks(found, plan, zone))
-    table.columns[0].no_wrap = True
-    table.show_lines = True
-    print_table(console, table)
+def _disks(found: Outcome, zone: str) -> Rows:
+    rows = disks(found.report, found.plan, ZoneInfo(zone))
+    return rows._replace(rows=[*rows.rows])

@@ -9,6 +9,7 @@ from shared.errors import DiskGone, NextPass, ProviderError, Refused, StopCreati
 from shared.model import Disk, Snapshot
 from shared.passes.deadline import Deadline
 from shared.passes.journal import Journal
+from shared.passes.progress import Advance, NoProgress, Progress
 from shared.passes.scope_leases import Barred
 from shared.planning.actions import Create, Delete, Plan
 from shared.ports import Provider
@@ -50,6 +51,7 @@ def apply(
     deadline: Deadline,
     workers: int,
     journal: Journal | None = None,
+    progress: Progress | None = None,
 ) -> Applied:
     """Carry out a plan; never wait for completion.
 
@@ -59,25 +61,37 @@ def apply(
         deadline: after which nothing more is begun.
         workers: calls under way at once.
         journal: is told of each creation before it begins, in batches, and when it has ended.
+        progress: is told how far it is.
     """
     applied, journal = Applied(), journal or _Unwritten()
+    progress = progress or NoProgress()
     barred: Barred = {}
     creator = _Creator(provider, deadline, FOR_DELETIONS if plan.deletes else 0.0, barred)
-    for batch in _batches(plan.creates, deadline, workers):
-        if creator.may_begin(batch):
-            barred |= journal.begin(batch)
-        for create, made in _each(creator.create, batch, workers):
-            if isinstance(made, Snapshot):
-                journal.made(create, made)
-                applied.created(create, made.id)
-                audit("create", made.id, create.disk, create.reason, create.rules)
-            else:
-                journal.missed(create, made)
-                if isinstance(made, DiskGone):
-                    applied.gone.append((create, str(made)))
-                _missed(applied, "create", create.disk, "", made)
-    _delete(plan, provider, deadline, workers, barred, applied)
+    with progress.step("creating", len(plan.creates)) as advance:
+        for batch in _batches(plan.creates, deadline, workers):
+            if creator.may_begin(batch):
+                barred |= journal.begin(batch)
+            for create, made in _each(creator.create, batch, workers):
+                _account(create, made, applied, journal)
+                advance(1)
+    with progress.step("deleting", len(plan.deletes)) as advance:
+        _delete(plan, provider, deadline, workers, barred, applied, advance)
     return applied
+
+
+def _account(
+    create: Create, made: Snapshot | ProviderError, applied: Applied, journal: Journal
+) -> None:
+    """Write down what became of a creation."""
+    if isinstance(made, Snapshot):
+        journal.made(create, made)
+        applied.created(create, made.id)
+        audit("create", made.id, create.disk, create.reason, create.rules)
+    else:
+        journal.missed(create, made)
+        if isinstance(made, DiskGone):
+            applied.gone.append((create, str(made)))
+        _missed(applied, "create", create.disk, "", made)
 
 
 def _batches(
@@ -100,6 +114,7 @@ def _delete(
     workers: int,
     barred: Barred,
     applied: Applied,
+    advance: Advance,
 ) -> None:
     def remove(delete: Delete) -> None:
         if why := barred.get(("delete", delete.snapshot.disk.scope)):
@@ -115,6 +130,7 @@ def _delete(
             audit("delete", snapshot, disk, delete.reason)
         else:
             _missed(applied, "delete", disk, snapshot, error)
+        advance(1)
 
 
 def _missed(

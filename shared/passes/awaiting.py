@@ -37,16 +37,19 @@ def wait_for(
         if s.state == "pending" and s.disk in disks and ports.labels.ours(s) and not s.copy
     }
     states |= dict.fromkeys(applied.begun.items(), "pending")
-    pause = POLL
-    while pending := {disk.scope for (disk, _), s in states.items() if s == "pending"}:
-        if deadline.remaining() < pause:
-            break
-        ports.clock.sleep(pause)
-        pause = min(1.5 * pause, LONGEST_POLL)
-        seen = snapshots_of(ports.provider.list(sorted(pending)))
-        states |= {(s.disk, s.id): s.state for s in seen if (s.disk, s.id) in states}
-        counts = Counter(states.values())
-        log.info("completed %d, pending %d", counts["completed"], counts["pending"])
+    pause, ended = POLL, 0
+    with ports.progress.step("waiting for completion", len(states)) as advance:
+        while pending := {disk.scope for (disk, _), s in states.items() if s == "pending"}:
+            if deadline.remaining() < pause:
+                break
+            ports.clock.sleep(pause)
+            pause = min(1.5 * pause, LONGEST_POLL)
+            seen = snapshots_of(ports.provider.list(sorted(pending)))
+            states |= {(s.disk, s.id): s.state for s in seen if (s.disk, s.id) in states}
+            counts = Counter(states.values())
+            log.info("completed %d, pending %d", counts["completed"], counts["pending"])
+            before, ended = ended, len(states) - counts["pending"]
+            advance(ended - before)
     return tuple(
         Awaited(disk=disk.id, snapshot=name, state=state)
         for (disk, name), state in sorted(states.items())

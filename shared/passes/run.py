@@ -95,7 +95,7 @@ def read_rules_of(
         ClusterError: where neither cluster nor mirror gives them.
     """
     options, storage = options_of(settings), ports.storage
-    trusted = RulesReader(
+    reader = RulesReader(
         ports.source,
         storage if storage and ports.source.live else None,
         lambda objects: read_rules(objects, ports.provider.volumes, options),
@@ -103,9 +103,11 @@ def read_rules_of(
         lapse=3 * settings.schedule_period + PATIENCE,
         writing=writing,
         seconds=seconds if ports.workers > 1 else None,
-    ).read()
-    ruleset = trusted.ruleset
-    found = ports.provider.locate(disks_of(ruleset), doubted(ruleset))
+    )
+    with ports.progress.step("reading the rules"):
+        trusted = reader.read()
+        ruleset = trusted.ruleset
+        found = ports.provider.locate(disks_of(ruleset), doubted(ruleset))
     ruleset = relocate(ruleset, found)
     log.info(
         "rules from %s: %d, with %s",
@@ -188,7 +190,9 @@ class _Pass:
     def _in_scopes(self, trusted: TrustedRules, scopes: list[str]) -> Outcome:
         """Run the pass in the scopes that no other pass holds."""
         seconds = self._share(LISTING)
-        listings = list_scopes(self.ports.provider, scopes, seconds, self.ports.workers)
+        listings = list_scopes(
+            self.ports.provider, scopes, seconds, self.ports.workers, self.ports.progress
+        )
         listed = snapshots_of(listings)
         reviewed = self._review(trusted.ruleset, listings, listed)
         closed = refused(trusted.ruleset, listings, self.ports.scopes)
@@ -281,7 +285,9 @@ class _Pass:
         ports = self.ports
         memory = None if ports.storage else ports.memory
         self.journal = AttemptJournal(ports.clock, self.leases, reviewed.attempts, memory)
-        applied = apply(planned, ports.provider, self.deadline, ports.workers, self.journal)
+        applied = apply(
+            planned, ports.provider, self.deadline, ports.workers, self.journal, ports.progress
+        )
         self.journal.close()
         return applied
 

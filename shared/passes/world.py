@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.bucket.storage import Storage
 from shared.model import Disk
+from shared.passes.progress import NoProgress, Progress
 from shared.planning.actions import Attempt
 from shared.planning.labels import Encoding, Labels
 from shared.planning.policy import Policy
@@ -47,6 +48,7 @@ class Ports(NamedTuple):
     and reports. `scopes` are listed beside those that rules name. `status` tells the cluster, and
     `page` people who look into the bucket.
     `memory` is what the process remembers of attempts where there is no storage.
+    `progress` is told how far the pass is, for people who wait.
     """
 
     source: RulesSource
@@ -59,6 +61,7 @@ class Ports(NamedTuple):
     status: "StatusWriter | None" = None
     page: "PageWriter | None" = None
     memory: MutableMapping[Disk, Attempt] | None = None
+    progress: Progress = NoProgress()
 
 
 def labels_of(settings: Settings, encoding: Encoding, cluster: str) -> Labels:

@@ -99,7 +99,10 @@ def _claims(
     page = Page(plan, facts.labels, facts.zone, facts.program, begun, facts.report.mode == "plan")
     claims = []
     for one in found:
-        disk = by_id[one.disk]
+        disk = by_id.get(one.disk)
+        if disk is None:  # nothing covers it, and nothing is planned for it
+            claims.append(claim(one, Known(None, None, (), (), (), ()), page))
+            continue
         counted = [
             s for s in histories.get(disk, ())
             if s.state == "completed" and s.id not in going and s.started <= plan.now + CLOCK_SKEW

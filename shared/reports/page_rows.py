@@ -40,9 +40,9 @@ class Claim(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of one disk beside its health."""
+    """What is known of one disk beside its health; nothing of one that nothing covers."""
 
-    disk: Disk
+    disk: Disk | None
     account: DiskPlan | None
     rules: Sequence[Rule]
     counted: Sequence[Snapshot]
@@ -100,7 +100,7 @@ def _facts(one: DiskHealth, known: Known, page: Page) -> Iterator[tuple[str, str
     names, zone = one.names, page.zone
     if names.volume:
         yield "Volume", shorten(names.volume, 300)
-    yield "Disk", shorten(one.disk, 300)
+    yield "Disk", shorten(one.disk, 300) or "its volume does not tell"
     for text in dict.fromkeys(rule.deltas for rule in known.rules):
         yield "Rule", f"{text}: {parse(text)}"
     if one.window:
@@ -178,7 +178,8 @@ def _expiry(known: Known, page: Page) -> str:
 def _commands(one: DiskHealth, known: Known, program: str) -> Iterator[tuple[str, str]]:
     if one.newest:
         # Where no rule names the disk the command has to be told where to look.
-        more = f" {_option('--scope', known.disk.scope)}" if one.health == "orphan" else ""
+        gone = known.disk if one.health == "orphan" else None
+        more = f" {_option('--scope', gone.scope)}" if gone else ""
         yield "Restore", f"{program} restore {chosen(one)}{more}"
     if any(hold.cause == "unsettled" for hold in known.holds):
         yield "Release the holds", release(one, program)

@@ -6,6 +6,7 @@ A copy tells neither its disk nor, by itself, of when its data is: it is found b
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 
 import msgspec
 
@@ -20,6 +21,8 @@ from shared.text import shorten, utc
 
 #: The snapshots that a message names.
 NEAREST = 3
+#: The claims that a message names.
+MOST_NAMED = 5
 
 
 def scopes_of(request: RestoreRequest, volumes: Sequence[ClusterVolume]) -> list[str]:
@@ -77,6 +80,26 @@ def passed_over(
     fit = [s for s in _by_then(_usable(known, now), request.at) if taken(s)]
     newer = [s for s in fit if s.started > chosen.started and (s.copy or s.tier == "archive")]
     return newer[-1:]
+
+
+def others(request: RestoreRequest, volumes: Sequence[ClusterVolume]) -> str:
+    """Say which claims, volumes or disks there are, the closest first, where none fits."""
+    if request.claim:
+        what, asked = "claims", f"{request.namespace}/{request.claim}"
+        names = {f"{v.namespace}/{v.claim}" for v in volumes if v.claim}
+    elif request.volume:
+        what, asked = "volumes", request.volume
+        names = {v.volume for v in volumes if v.volume}
+    else:
+        what, asked = "disks", request.disk
+        names = {v.disk.id for v in volumes if v.disk}
+    if asked in names or any(is_asked(request, v) for v in volumes) or not names:
+        return ""
+    near = get_close_matches(asked[:120], sorted(names), MOST_NAMED)
+    shown = [*near, *sorted(names.difference(near))][:MOST_NAMED]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    meant = f"; did you mean {' or '.join(map(shorten, near))}?" if near else ""
+    return f"{meant}; {what} that there are: {', '.join(map(shorten, shown))}{more}"
 
 
 def _rank(snapshot: Snapshot, current: Collection[Disk | None]) -> tuple[object, ...]:

@@ -43,7 +43,7 @@ def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_the_scripts_lead_to_it() -> None:
     """What pipx installs, and what kubectl takes for its plugin."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert {"k8s-snapshots", "kubectl-snapshots"} == scripts.keys()
+    assert {"k8s-snapshots", "kubectl-snapshots", "kubectl_complete-snapshots"} == scripts.keys()
     for target in scripts.values():
         module, _, name = target.partition(":")
         assert callable(getattr(import_module(module), name))

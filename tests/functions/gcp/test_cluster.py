@@ -304,7 +304,7 @@ class TestLookup:
     def test_no_credentials(self, api: Canned) -> None:
         """Where there are none it is said where they would be."""
         said = refused(cluster(GKE(NAME, Rest(Login({}, {}), api.url))).read)
-        assert "there are no Google credentials: in a function" in said
+        assert "there are no Google credentials: gcloud auth application-default login" in said
 
     def test_credentials_that_are_refused(self, source: Cluster, api: Canned) -> None:
         """A key that was revoked: what Google says of it, and no more."""

@@ -1,5 +1,8 @@
 """Compute Engine's errors, and what follows from them."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -7,12 +10,15 @@ import requests
 from google.api_core import exceptions
 from google.auth.exceptions import (
     DefaultCredentialsError,
+    ReauthFailError,
     RefreshError,
     TransportError,
 )
 
+from functions.gcp.bucket_errors import failed
 from functions.gcp.calls import raise_failed, request_id, retry, sort, sorted_errors
 from functions.gcp.errors import IN_FLIGHT, Ended, classify, of_codes, text_of
+from functions.gcp.lookups import _login
 from shared.errors import (
     DiskFailed,
     NextPass,
@@ -22,6 +28,7 @@ from shared.errors import (
     StopCreating,
     Unanswered,
 )
+from tools.docs import ROOT
 
 SAID = "Said by Google."
 
@@ -199,7 +206,8 @@ def test_sorts_what_breaks_on_the_way(error: Exception, kind: type[ProviderError
     with pytest.raises(ProviderError) as caught, sorted_errors():
         raise error
     assert (type(caught.value), caught.value.code) == (kind, type(error).__name__)
-    assert str(error) in str(caught.value)
+    login = isinstance(error, DefaultCredentialsError)
+    assert ("gcloud auth" if login else str(error)) in str(caught.value)
 
 
 def test_sorts_what_the_retries_ended_with() -> None:
@@ -264,3 +272,52 @@ def test_says_one_short_line(url: str) -> None:
 def test_request_ids_tell_requests_apart() -> None:
     """The same parts give the same UUID, others another."""
     assert request_id("a", "b") == request_id("a", "b") != request_id("a", "c")
+
+
+class TestLogin:
+    """Who logged in by gcloud some time ago, or never, is told the command in one line."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RefreshError("invalid_grant: Bad Request", {"error": "invalid_grant", "x": "secret"}),
+            ReauthFailError("Reauthentication challenge could not be answered"),
+            DefaultCredentialsError("Your default credentials were not found. See https://x"),
+        ],
+    )
+    def test_is_named_by_each_client(self, error: Exception) -> None:
+        """Compute's, that of look-ups and the bucket's, without the rest of the answer."""
+        texts = [str(sort(error)), _login(error), str(failed("reading gs://b/o", error))]
+        for text in texts:
+            assert "gcloud auth application-default login" in text
+            assert "secret" not in text
+            assert len(text) < 250
+        assert isinstance(sort(error), NotAllowed)
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "invalid_grant: Invalid JWT Signature.",
+            "Failed to retrieve https://x from the Google Compute Engine metadata service",
+        ],
+    )
+    def test_is_no_help_to_a_service_account(self, said: str) -> None:
+        """Its key is wrong, or its machine is: that is said as it was."""
+        text = str(sort(RefreshError(said)))
+        assert "gcloud" not in text
+        assert said in text
+
+
+def test_without_credentials_a_plan_says_one_thing_once() -> None:
+    """The command as a process: no traceback, no line of a library, the command to run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "functions.gcp", "plan", "--rules",
+         "examples/demo-cluster-google.yaml"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CLUSTER_ID": "demo",
+             "GCLOUD_PROJECT": "acme", "NO_GCE_CHECK": "true", "LOG_LEVEL": "ERROR"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (2, "") == (done.returncode, done.stdout)
+    assert 1 == done.stderr.count("gcloud auth application-default login")
+    assert 1 == len(done.stderr.splitlines())

@@ -71,8 +71,6 @@ def test_only_what_changes_is_shown() -> None:
 @pytest.mark.parametrize("wide", [False, True])
 def test_every_name_can_be_copied(width: int, wide: bool) -> None:
     """No id is cut in two where lines are wide enough for it."""
-    if wide and width >= tables.ROOM:
-        pytest.skip("tables fold what is too long")
     found = outcome(*nightly())
     text = printed(found, width, wide=wide)
     shown = found.report.deletions if wide else found.report.deletions[:2]

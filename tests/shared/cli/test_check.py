@@ -7,7 +7,9 @@ import pytest
 
 from functions.aws.snapshots import EBS
 from shared.access.connect import in_cluster_client, kubeconfig_client
+from shared.bucket.storage import open_storage
 from shared.cli.check import check
+from shared.passes.html_report import PageWriter
 from shared.passes.world import Ports
 from shared.planning.labels import AWS, Labels
 from shared.ports import Check, RulesSource
@@ -136,6 +138,33 @@ def test_what_cannot_be_tried_is_said() -> None:
     assert found["deleting in us-east-1"] == "not tried: no snapshot has expired there"
     assert found["deleting in eu-west-1"] == "not tried: no snapshot has expired there"
     assert "creating in eu-west-1" not in found
+
+
+class TestOfTheReport:
+    """REPORT_HTML: the page that a pass leaves in the bucket."""
+
+    def world(self, folder: Path) -> Ports:
+        found = open_storage(Settings(mirror_url=f"file://{folder}/rules.json"), {})
+        assert found
+        world = ports(FakeCluster(RULE), FakeCloud())
+        return world._replace(storage=found, page=PageWriter(found))
+
+    def test_is_tried_and_nothing_is_stored(self, tmp_path: Path) -> None:
+        """Where it is asked for; else it is not spoken of."""
+        world = self.world(tmp_path)
+        (tried,) = (r for r in results(world) if r.name == "HTML report")
+        assert tried.ok
+        assert tried.detail.endswith("/html/report.html can be written")
+        assert [] == list(tmp_path.rglob("*.html"))
+        assert "HTML report" not in [r.name for r in results(world._replace(page=None))]
+
+    def test_that_cannot_be_written_is_a_failure(self, tmp_path: Path) -> None:
+        """A pass could only log that."""
+        world = self.world(tmp_path)
+        assert world.storage
+        (tmp_path / world.storage.folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / world.storage.folder / "html").write_text("in the way")
+        assert "report.html cannot be written" in failed(world)["HTML report"]
 
 
 class TestOfTheClustersAccess:

@@ -128,7 +128,7 @@ class TestAsAProcess:
         assert done.status == 0
         assert "arn:aws:sts::123456789012" in done.out
         assert "ec2:DeleteSnapshot" in done.out
-        assert "warning │ PersistentVolumeClaim shop/uploads" in done.out
+        assert "warning  PersistentVolumeClaim shop/uploads: metadata" in done.out
         assert done.out.splitlines()[-1] == "All is well; 1 warning."
         assert changes(machine.ec2) == 0
 

@@ -59,7 +59,18 @@ def test_leads_with_claims(world: World, told: Told) -> None:
     world.cluster.items = (claim(deltas="PT1H P1D"), volume())
     assert "never     shop/data: no snapshot is completed yet" in told("--claim", "shop/data")[1]
     assert "shop/data\n" == told("-o", "name")[1]
-    assert "no disk has a rule" in told("--claim", "shop/daat")[1]
+    said, total = told("--claim", "shop/daat")[1].splitlines()
+    assert said.startswith("shop/daat selects nothing: ")
+    assert said.endswith("did you mean shop/data?")
+    assert "no disk has a rule" == total
+
+
+def test_a_selection_leaves_out_what_nothing_covers_elsewhere(world: World, told: Told) -> None:
+    """Somebody who asks for a claim is told of no other."""
+    world.cluster.items = (claim(), volume())
+    assert "uncovered shop/data" in told()[1]
+    assert "uncovered shop/data" in told("-n", "shop")[1]
+    assert "shop/data" not in told("-n", "wiki")[1]
 
 
 def test_a_rule_that_cannot_be_read_is_told_with_its_claim(world: World, told: Told) -> None:

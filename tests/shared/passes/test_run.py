@@ -562,9 +562,9 @@ class TestTheTime:
     def test_listing_is_bounded_by_a_short_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         given: list[float] = []
 
-        def watch(provider: Any, scopes: Any, seconds: float, parallel: int) -> list[Listing]:
+        def watch(provider: Any, scopes: Any, seconds: float, *more: Any) -> list[Listing]:
             given.append(seconds)
-            return list_scopes(provider, scopes, seconds, parallel)
+            return list_scopes(provider, scopes, seconds, *more)
 
         monkeypatch.setattr("shared.passes.run.list_scopes", watch)
         World().run(40)

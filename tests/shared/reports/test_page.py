@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from shared.model import Problem, Rule, RuleSet, Snapshot, Source
+from shared.model import Problem, Rule, RuleSet, Snapshot, Source, Uncovered
 from shared.planning.actions import Plan
 from shared.planning.plan import plan
 from shared.reports import page_memory
@@ -281,3 +281,13 @@ def test_tells_the_window_and_when_it_opens() -> None:
     assert told in "".join(Reader(page(night, snapshots=hourly(3, NOW))).texts)
     without = "".join(Reader(page(rule(DELTAS), snapshots=hourly(3, NOW))).texts)
     assert "Window: " not in without
+
+
+@pytest.mark.parametrize("found", [disk(), None])
+def test_a_volume_that_nothing_covers_is_on_the_page(found: Any) -> None:
+    """By its claim, with what to do; also where its disk cannot be told."""
+    bare = Uncovered(disk=found, namespace="ci", claim="cache", volume="pv-cache")
+    told = plan(RuleSet((), uncovered=(bare,)), [], NOW, POLICY)
+    text = render(Facts(report(), told, {}, [], POLICY.labels, UTC, ""))
+    assert "ci/cache" in text
+    assert "no rule covers it; annotate the claim" in text
