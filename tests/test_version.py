@@ -58,3 +58,11 @@ def test_addresses_in_documents_have_the_present_version() -> None:
         for one, other in REF.findall((ROOT / name).read_text())
     }
     assert {version for _, version in found} <= {__version__}
+
+
+def test_the_changelog_has_a_section_for_it() -> None:
+    """Or a release would have no notes."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    versions = re.findall(r"^## (\S+)", text, re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    assert versions[1] == __version__
