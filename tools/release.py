@@ -65,7 +65,7 @@ def release(root: Path, output: Path, zips: Zips) -> Commit:
 
 def export(root: Path, tree: Path) -> None:
     """Unpack what the last commit holds."""
-    if changed := git(root, "status", "--porcelain").strip():
+    if changed := git(root, "status", "--porcelain").rstrip():
         raise ReleaseError(f"Commit or remove these files first:\n{changed}")
     archive = subprocess.run(
         ["git", "archive", "--format=tar", "HEAD"], cwd=root, capture_output=True, check=True
@@ -98,7 +98,7 @@ def section(changelog: str, version: str) -> str:
     Raises:
         ReleaseError: where there is none, or it is empty.
     """
-    title = rf"^## {re.escape(version)}(?: .*)?$"
+    title = rf"^## {re.escape(version)}(?: [^\n]*)?$"
     found = re.search(rf"{title}\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if not found or not found[1].strip():
         raise ReleaseError(f"CHANGELOG.md has nothing about {version}: write what changed")
