@@ -18,9 +18,8 @@ WRITES = {"contents": "write", "id-token": "write", "attestations": "write"}
 
 def read(name: str) -> dict[str, Any]:
     # YAML 1.1 takes the key `on` for true.
-    found: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
-    found["on"] = found.pop(True)
-    return found
+    found = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+    return {"on" if key is True else str(key): value for key, value in found.items()}
 
 
 def steps(workflow: dict[str, Any]) -> Iterator[dict[str, Any]]:

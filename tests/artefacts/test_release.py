@@ -95,8 +95,8 @@ def test_everything_is_there_and_summed(released: list[Path]) -> None:
     """`sha256sum --check` would find each file as it was."""
     folder = released[0]
     assert {path.name for path in folder.iterdir()} == FILES
-    lines = dict(reversed(line.split("  ")) for line in (folder / SUMS).read_text().splitlines())
-    assert lines == {
+    lines = (line.split("  ") for line in (folder / SUMS).read_text().splitlines())
+    assert {name: digest for digest, name in lines} == {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES - {SUMS}
     }
 

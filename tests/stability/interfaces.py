@@ -60,7 +60,8 @@ def state() -> Interface:
 def settings() -> Interface:
     """Read environment variables, with their types and defaults, cloud by cloud."""
     found: Interface = {}
-    for cloud, kind in {"aws": AWSSettings, "gcp": GCPSettings}.items():
+    clouds: dict[str, type[Settings]] = {"aws": AWSSettings, "gcp": GCPSettings}
+    for cloud, kind in clouds.items():
         fields = flatten(msgspec.json.schema(kind))
         defaults = {name: default for name, default, _ in describe(kind)}
         for path, promise in fields.items():
@@ -76,9 +77,8 @@ def keys() -> Interface:
     defaults = {field.name: field.default for field in deltas}
     annotations = [defaults["deltas_annotation_key"], kinds.POLICY_ANNOTATION, kinds.WINDOW]
     on_snapshots = [*labels.OWN, labels.KEEP, labels.NAME, defaults["snapshot_author_label_key"]]
-    return {f"annotation {key}": {} for key in annotations} | {
-        f"label {key}": {} for key in on_snapshots
-    }
+    names = [f"annotation {key}" for key in annotations]
+    return {name: {} for name in [*names, *(f"label {key}" for key in on_snapshots)]}
 
 
 def exit_statuses() -> Interface:
