@@ -12,7 +12,7 @@ COUNT  ?= 150
 FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test smoke simulate mutants fuzz check format bench build terraform-check docs lock clean
+.PHONY: help install demo test smoke simulate mutants fuzz check format bench build release terraform-check docs lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([-a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
@@ -64,6 +64,10 @@ bench: $(READY) ## measure speed and memory against named baselines
 build: $(READY) ## build build/aws.zip (ARCH=arm64 or x86_64) and build/gcp.zip
 	@$(BIN)/python -m tools.build --arch $(ARCH)
 
+# Of the last commit alone; two runs give the same checksums.
+release: $(READY) ## build everything that a release publishes into dist/, the same to the byte
+	@$(BIN)/python -m tools.release
+
 # Needs terraform and its registry; .ci/run has the same checks, and more, where it can plan offline.
 terraform-check: ## validate and test the Terraform modules and examples
 	@for zip in aws gcp; do test -f build/$$zip.zip || { echo "run make build first"; exit 1; }; done
@@ -87,4 +91,4 @@ lock: ## resolve pyproject.toml into the pins
 	    || exit 1; done
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

@@ -1,3 +1,3 @@
 """The core: rules, retention, the plan and the pass. Imports no cloud SDK."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -63,7 +63,6 @@ locals {
     nonsensitive(var.heartbeat_url == "") ? {} : { HEARTBEAT_URL = var.heartbeat_url },
   )
 
-  zip          = coalesce(var.zip, "${path.module}/../../build/aws.zip")
   function_arn = "arn:${local.partition}:lambda:${local.here}:function:${var.name}"
 }
 
@@ -72,13 +71,16 @@ resource "aws_lambda_function" "pass" {
   description   = "Snapshots of the volumes of ${local.cluster}"
   role          = aws_iam_role.pass.arn
 
-  filename         = local.zip
-  source_code_hash = fileexists(local.zip) ? filebase64sha256(local.zip) : null
-  handler          = "functions.aws.handler.handler"
-  runtime          = "python3.13"
-  architectures    = [var.architecture]
-  memory_size      = var.memory
-  timeout          = var.timeout
+  filename          = local.zip
+  s3_bucket         = try(var.zip_object.bucket, null)
+  s3_key            = try(var.zip_object.key, null)
+  s3_object_version = try(var.zip_object.version, null)
+  source_code_hash  = local.zip_hash
+  handler           = "functions.aws.handler.handler"
+  runtime           = "python3.13"
+  architectures     = [var.architecture]
+  memory_size       = var.memory
+  timeout           = var.timeout
   # One more than there are schedules, so that a call by hand, which may wait, keeps none of them out.
   reserved_concurrent_executions = coalesce(var.reserved_concurrency, length(local.schedules) + 1)
   kms_key_arn                    = var.kms_key_arn
@@ -104,13 +106,13 @@ resource "aws_lambda_function" "pass" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(local.zip)
-      error_message = "There is no ${local.zip}: run make build in the project first, or name the artefact in zip."
+      condition     = var.zip_object != null || var.zip_url != null || fileexists(coalesce(local.zip, "none"))
+      error_message = "There is no file ${coalesce(local.zip, "none")}. Run make build in the project, or set zip, zip_object or zip_url."
     }
   }
 
   # In a VPC it is not made without the permissions; elsewhere its first pass would fail.
-  depends_on = [aws_iam_role_policy.pass]
+  depends_on = [aws_iam_role_policy.pass, terraform_data.download]
 }
 
 # A pass that failed is not repeated: the next one does what it left.

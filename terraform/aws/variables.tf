@@ -13,13 +13,52 @@ variable "name" {
 }
 
 variable "zip" {
-  description = "The artefact that `make build` makes. Default: `build/aws.zip` of the project."
+  description = "The artefact as a file, such as `make build` makes. Default: `build/aws.zip` of the project, where neither `zip_object` nor `zip_url` is set."
   type        = string
   default     = null
+
+  validation {
+    condition     = length([for artefact in [var.zip, try(var.zip_object.bucket, null), try(var.zip_url.url, null)] : artefact if artefact != null]) <= 1
+    error_message = "Set only one of zip, zip_object and zip_url."
+  }
+}
+
+variable "zip_object" {
+  description = "The artefact as an object in S3, in the function's region. Without `version`, give each artefact a key of its own: a new object under the same key is not noticed."
+  type = object({
+    bucket  = string
+    key     = string
+    version = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.zip_object == null ? true : can(regex("^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$", var.zip_object.bucket)) && can(regex("^[^/].*\\.zip$", var.zip_object.key))
+    error_message = "zip_object needs a bucket's name alone, such as my-artefacts, and a key that ends in .zip, such as k8s-snapshots/aws-arm64.zip."
+  }
+}
+
+variable "zip_url" {
+  description = "The artefact as a URL with its SHA-256 checksum, both from a release. Who applies needs `sh` and `curl`. Credentials, if any, come from `~/.netrc`."
+  type = object({
+    url    = string
+    sha256 = string
+  })
+  default = null
+
+  validation {
+    condition     = var.zip_url == null ? true : startswith(var.zip_url.url, "https://")
+    error_message = "zip_url.url must begin with https://."
+  }
+
+  validation {
+    condition     = var.zip_url == null ? true : can(regex("^[0-9a-f]{64}$", var.zip_url.sha256))
+    error_message = "zip_url.sha256 must be 64 hexadecimal digits, as SHA256SUMS of the release has them."
+  }
 }
 
 variable "architecture" {
-  description = "`arm64` or `x86_64`; the artefact has to be made for the same one: `make build ARCH=x86_64`."
+  description = "`arm64` or `x86_64`; the artefact has to be made for the same one: `make build ARCH=x86_64`, or `aws-x86_64.zip` of a release."
   type        = string
   default     = "arm64"
   nullable    = false

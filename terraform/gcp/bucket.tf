@@ -99,16 +99,3 @@ resource "google_kms_crypto_key_iam_member" "bucket" {
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = data.google_storage_project_service_account.this[0].member
 }
-
-# Holds the zip of the function, which its name tells and `make build` makes again.
-resource "google_storage_bucket" "source" {
-  project                     = var.project_id
-  name                        = "${local.prefix}-source"
-  location                    = var.region
-  labels                      = local.labels
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  force_destroy               = true
-
-  depends_on = [google_project_service.this]
-}

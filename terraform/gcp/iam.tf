@@ -243,12 +243,6 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.build.member
 }
 
-resource "google_storage_bucket_iam_member" "build" {
-  bucket = google_storage_bucket.source.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
-}
-
 # Cloud Functions copies the zip to a bucket of its own, which it makes when it is first used.
 resource "google_project_iam_member" "build_copy" {
   project = var.project_id

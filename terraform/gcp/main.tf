@@ -1,6 +1,5 @@
 locals {
   labels = merge({ app = var.name }, var.labels)
-  zip    = coalesce(var.zip, "${path.module}/../../build/gcp.zip")
 
   # GKE is looked up only where the settings make it the way to the cluster.
   gke = (
@@ -112,14 +111,6 @@ resource "google_artifact_registry_repository" "this" {
   depends_on = [google_project_service.this]
 }
 
-resource "google_storage_bucket_object" "zip" {
-  # The artefact is reproducible: no change of the code, no change of the name, no change of the plan.
-  name         = "gcp-${filesha256(local.zip)}.zip"
-  bucket       = google_storage_bucket.source.name
-  source       = local.zip
-  content_type = "application/zip"
-}
-
 resource "google_cloudfunctions2_function" "this" {
   project     = var.project_id
   location    = var.region
@@ -135,8 +126,9 @@ resource "google_cloudfunctions2_function" "this" {
 
     source {
       storage_source {
-        bucket = google_storage_bucket.source.name
-        object = google_storage_bucket_object.zip.name
+        bucket     = local.source.bucket
+        object     = local.source.name
+        generation = local.source.generation
       }
     }
   }

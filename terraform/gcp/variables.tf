@@ -43,14 +43,53 @@ variable "labels" {
 }
 
 variable "zip" {
-  description = "The artefact that `make build` writes. Default: `build/gcp.zip` of this checkout."
+  description = "The artefact as a file, such as `make build` makes. Default: `build/gcp.zip` of the project, where neither `zip_object` nor `zip_url` is set."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
-    condition     = fileexists(coalesce(var.zip, "${path.module}/../../build/gcp.zip"))
-    error_message = "There is no artefact at ${coalesce(var.zip, "build/gcp.zip")}: run make build first."
+    condition     = (var.zip == "" ? 0 : 1) + (var.zip_object == null ? 0 : 1) + (var.zip_url == null ? 0 : 1) <= 1
+    error_message = "Set only one of zip, zip_object and zip_url."
+  }
+
+  validation {
+    condition     = var.zip_object != null || var.zip_url != null || fileexists(coalesce(var.zip, "${path.module}/../../build/gcp.zip"))
+    error_message = "There is no file ${coalesce(var.zip, "build/gcp.zip")}. Run make build in the project, or set zip, zip_object or zip_url."
+  }
+}
+
+variable "zip_object" {
+  description = "The artefact as an object in Cloud Storage. The build's service account is granted to read its bucket. Without `generation`, give each artefact a name of its own: a new object under the same name is not noticed."
+  type = object({
+    bucket     = string
+    name       = string
+    generation = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.zip_object == null ? true : can(regex("^[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9]$", var.zip_object.bucket)) && can(regex("^[^/].*\\.zip$", var.zip_object.name))
+    error_message = "zip_object needs a bucket's name alone, such as my-artefacts, and a name that ends in .zip, such as k8s-snapshots/gcp.zip."
+  }
+}
+
+variable "zip_url" {
+  description = "The artefact as a URL with its SHA-256 checksum, both from a release. Who applies needs `sh` and `curl`. Credentials, if any, come from `~/.netrc`."
+  type = object({
+    url    = string
+    sha256 = string
+  })
+  default = null
+
+  validation {
+    condition     = var.zip_url == null ? true : startswith(var.zip_url.url, "https://")
+    error_message = "zip_url.url must begin with https://."
+  }
+
+  validation {
+    condition     = var.zip_url == null ? true : can(regex("^[0-9a-f]{64}$", var.zip_url.sha256))
+    error_message = "zip_url.sha256 must be 64 hexadecimal digits, as SHA256SUMS of the release has them."
   }
 }
 

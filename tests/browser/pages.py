@@ -64,6 +64,6 @@ def _history(mine: Disk, points: list, kind: int) -> list[Snapshot]:  # type: ig
 
 def _report() -> Report:
     return Report(
-        pass_id="1", version="0.1.0", mode="plan", provider="aws", cluster="demo",
+        pass_id="1", version="x", mode="plan", provider="aws", cluster="demo",
         outcome="completed", rules_from="cluster", started=NOW, finished=NOW, summary=Summary(),
     )  # fmt: skip

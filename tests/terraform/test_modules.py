@@ -1,6 +1,5 @@
 """What of the modules can be held to the code without terraform."""
 
-import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -100,25 +99,3 @@ def test_examples_use_the_modules(path: Path) -> None:
     """By a path within the project."""
     (source,) = re.findall(r'source += "([^"]*/terraform/[^"]+)"', (path / "main.tf").read_text())
     assert (path / source).resolve() == MODULES / path.parent.name
-
-
-#: The service in IAM's actions, where a resource's name has another.
-SERVICES = {"cloudwatch": {"cloudwatch", "logs"}}
-
-
-def test_who_applies_the_module_may_make_each_kind_of_resource() -> None:
-    """The README's policy is a policy, and leaves no service of the module out."""
-    readme = (MODULES / "aws" / "README.md").read_text()
-    document = json.loads(readme.partition("```json")[2].partition("```")[0])
-    actions = {a for s in document["Statement"] for a in listed(s["Action"])}
-    services = {action.partition(":")[0] for action in actions}
-    text = "".join(path.read_text() for path in (MODULES / "aws").glob("*.tf"))
-    kinds = set(re.findall(r'^resource "aws_([a-z0-9]+)_', text, re.MULTILINE))
-    for kind in kinds:
-        assert SERVICES.get(kind, {kind}) <= services, kind
-    assert "iam:PassRole" in actions
-    assert not [a for a in actions if a.startswith("iam:") and "*" in a]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

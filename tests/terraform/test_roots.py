@@ -1,6 +1,7 @@
 """The real terraform on modules and examples; skipped where none can be run offline."""
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import pytest
 
 from shared.environment import load
 from shared.request import parse_request
-from tests.terraform.plans import MODULES, ROOT, environment, need_terraform, plan, run
+from tests.terraform.plans import MODULES, ROOT, Json, environment, need_terraform, plan, run
 from tests.terraform.test_modules import CLOUDS
 from tools.hcl import variables
 
@@ -30,12 +31,61 @@ def artefacts() -> None:
             path.write_bytes(b"no artefact")
 
 
-@pytest.mark.usefixtures("artefacts")
+@pytest.fixture
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Answer each download with a small artefact, and tell the URLs that were asked for."""
+    artefact, asked = tmp_path / "artefact.zip", tmp_path / "asked"
+    artefact.write_bytes(b"no artefact")
+    asked.touch()
+    curl = tmp_path / "bin" / "curl"
+    curl.parent.mkdir()
+    curl.write_text(
+        "#!/bin/sh\n"
+        'for last; do [ "$before" = --output ] && file=$last; before=$last; done\n'
+        f'echo "$last" >> "{asked}"\n'
+        f'cp "{artefact}" "$file"\n'
+    )
+    curl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{curl.parent}:{os.environ['PATH']}")
+    sha256 = hashlib.sha256(artefact.read_bytes()).hexdigest()
+    monkeypatch.setenv("TF_VAR_artefact_sha256", sha256)
+    return asked
+
+
+@pytest.mark.usefixtures("artefacts", "downloads")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_an_example_is_applied_and_the_next_plan_is_empty(path: Path) -> None:
     """And formatted, valid and destroyed again."""
     done = run("--apply", "--fmt", str(path))
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_three_clusters_share_a_bucket_and_a_state(
+    cloud: str, downloads: Path, tmp_path: Path
+) -> None:
+    """Each has a function and a folder of its own; nobody reads another's."""
+    file = tmp_path / "plan.json"
+    root = ROOT / "examples" / "terraform" / cloud / "three-clusters"
+    done = run("--no-test", "--plan-json", str(file), str(root))
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "" == downloads.read_text()  # a plan downloads nothing
+    planned = json.loads(file.read_text())["planned_values"]["root_module"]
+    made = {module["address"]: module["resources"] for module in planned["child_modules"]}
+    assert 3 == len(made)
+    places = {mirror(resources, cloud) for resources in made.values()}
+    assert 3 == len(places)
+    assert 1 == len({place.split("/")[2] for place in places})
+
+
+def mirror(resources: list[Json], cloud: str) -> str:
+    """Tell the MIRROR_URL of a module's function."""
+    kinds = {"aws": "aws_lambda_function", "gcp": "google_cloudfunctions2_function"}
+    (values,) = [found["values"] for found in resources if found["type"] == kinds[cloud]]
+    found = values["environment"][0]["variables"] if cloud == "aws" else (
+        values["service_config"][0]["environment_variables"]
+    )  # fmt: skip
+    return str(found["MIRROR_URL"])
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

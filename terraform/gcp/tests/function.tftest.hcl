@@ -26,7 +26,7 @@ run "the_function" {
     error_message = "one instance for each schedule, and one for a call by hand"
   }
   assert {
-    condition     = google_storage_bucket_object.zip.name == "gcp-${filesha256("versions.tf")}.zip"
+    condition     = google_storage_bucket_object.zip[0].name == "gcp-${filesha256("versions.tf")}.zip"
     error_message = "only other contents may have another name"
   }
   assert {
@@ -139,7 +139,7 @@ run "nothing_is_public" {
 
   assert {
     condition = alltrue([
-      for bucket in [google_storage_bucket.this[0], google_storage_bucket.source] :
+      for bucket in [google_storage_bucket.this[0], google_storage_bucket.source[0]] :
       bucket.public_access_prevention == "enforced" && bucket.uniform_bucket_level_access
     ])
     error_message = "no bucket can be made public"

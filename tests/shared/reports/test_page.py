@@ -33,7 +33,7 @@ HOSTILE = [
 
 def report(**fields: Any) -> Report:
     given: dict[str, Any] = {
-        "pass_id": "1", "version": "0.1.0", "mode": "plan", "provider": "aws", "cluster": "demo",
+        "pass_id": "1", "version": "x", "mode": "plan", "provider": "aws", "cluster": "demo",
         "rules_from": "cluster", "outcome": "completed", "started": NOW, "finished": NOW,
         "summary": Summary(),
     }  # fmt: skip
