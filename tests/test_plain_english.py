@@ -39,7 +39,7 @@ NOT_YET = {
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 DONE = [page for page in PAGES if page.name not in NOT_YET]
 DOCUMENTS: list[Path] = [*DONE]
-MODULES: list[Path] = [ROOT / "tools" / name for name in ("docs.py",)]
+MODULES: list[Path] = [ROOT / "tools" / name for name in ("docs.py", "reference.py", "site.py")]
 
 
 def short(path: object) -> str:
