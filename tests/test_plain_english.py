@@ -27,7 +27,6 @@ NOT_YET = {
     "policies.md",
     "report.md",
     "restore.md",
-    "runbook.md",
     "scaling.md",
     "security.md",
     "smoke.md",
