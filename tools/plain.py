@@ -22,7 +22,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"lies|lay|dies|died", "is stored, is stale, crashed"),
     (r"finds? (it|them) (near|clos|old|new)\w*|stays? as long as", "is kept while"),
     (r"(stand|stands|stood|standing)(?!-)", "is, replaces, covers, means"),
-    (r"(?<!pass )(?<!plan )(?<!it )would do", "is valid, must be"),
+    (r"(?<!pass )(?<!plan )(?<!it )(?<!reconcile )would do", "is valid, must be"),
     (r"(nothing|nobody) (tells?|told)|what nothing", "is unknown, we guess"),
     (r"where nothing", "if no"),
     (r"believ\w+", "assume, trust"),
