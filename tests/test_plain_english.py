@@ -17,16 +17,11 @@ NOT_YET = {
     "benchmarks.md",
     "cli.md",
     "costs.md",
-    "faq.md",
     "google-cloud.md",
-    "html-report.md",
     "metrics.md",
     "migrating.md",
-    "report.md",
     "scaling.md",
     "security.md",
-    "smoke.md",
-    "status.md",
     "troubleshooting.md",
 }
 # To check more, add it here: README.md, terraform/*/README.md; modules for their messages.
