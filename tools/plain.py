@@ -27,7 +27,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"where nothing", "if no"),
     (r"believ\w+", "assume, trust"),
     (r"(go|goes|going|went|gone)( on)? by|something is wrong", "uses, has an error"),
-    (r"mend(s|ed|ing)?|that answers", "fix, succeeds"),
+    (r"mend(s|ed|ing)?|when that answers", "fix, succeeds"),
     (r"leads? here|it is another", "is called"),
     (r"who(so)?ever|whom|whosoever", "people who, if you"),
     (r"belongs? to none|of none", "default, no"),
