@@ -87,3 +87,14 @@ def test_there_are_commands() -> None:
         "restore",
         "deltas",
     } <= named
+
+
+def test_the_runbook_begins_with_lost_data() -> None:
+    """Its first section lists what can be restored and restores it, before any alarm is told."""
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    first, second = text.split("\n## ")[1:3]
+    assert first.startswith("My data is gone\n")
+    assert second.startswith("Alarms\n")
+    steps = ["scale", "list --claim", "k8s-snapshots-keep", "restore --claim", "kubectl apply"]
+    places = [first.index(step) for step in steps]
+    assert places == sorted(places)

@@ -1,6 +1,7 @@
 """The documents are a site: every page has its place, every link leads somewhere."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def test_nothing_is_loaded_from_elsewhere(built: Path) -> None:
     text = (built / "runbook.html").read_text()
     assert 'src="http' not in text
     assert 'rel="stylesheet" href="http' not in text
+
+
+def test_no_list_is_lost_in_a_paragraph(built: Path) -> None:
+    """A list without an empty line before it is one on GitHub, and running text here."""
+    for page in built.glob("*.html"):
+        text = page.read_text().partition("<article")[2].partition("</article>")[0]
+        for paragraph in re.findall(r"<p>(.*?)</p>", text, re.DOTALL):
+            assert not re.search(r"(?m)^ *([-*]|\d+\.) |```", paragraph), (page.name, paragraph)
 
 
 def named(tree: object) -> list[str]:
