@@ -12,7 +12,8 @@ COUNT  ?= 150
 FUZZ   ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test smoke simulate mutants fuzz check format bench build release terraform-check docs lock clean
+.PHONY: help install demo test smoke simulate mutants fuzz check format bench build release terraform-check docs site \
+  lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([-a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
@@ -79,6 +80,10 @@ terraform-check: ## validate and test the Terraform modules and examples
 
 docs: $(READY) ## write what the documents take from the code
 	@$(BIN)/python -m tools.docs
+
+# SITE_FILES is the address of the files outside docs/, such as https://…/blob/v1.0.0.
+site: $(READY) ## write the documents as a site into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Pins of everything, for every supported Python; the functions' own are a part of them.
 lock: ## resolve pyproject.toml into the pins

@@ -96,3 +96,14 @@ def test_the_readme_is_short_and_in_its_order() -> None:
         "How it compares",
         "Read on",
     ] == re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
+def test_the_runbook_begins_with_lost_data() -> None:
+    """Its first section lists what can be restored and restores it, before any alarm is told."""
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    first, second = text.split("\n## ")[1:3]
+    assert first.startswith("My data is gone\n")
+    assert second.startswith("Alarms\n")
+    steps = ["scale", "list --claim", "k8s-snapshots-keep", "restore --claim", "kubectl apply"]
+    places = [first.index(step) for step in steps]
+    assert places == sorted(places)

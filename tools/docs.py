@@ -16,8 +16,10 @@ from shared.environment import describe
 from shared.reports import schema as report
 from shared.settings import Settings
 from tools import hcl
+from tools.reference import crds_reference, report_reference, type_of
 
 ROOT = Path(__file__).parent.parent
+CRDS = ROOT / "manifests" / "crd.yaml"
 
 
 def documents() -> Iterator[tuple[Path, str]]:
@@ -30,6 +32,8 @@ def documents() -> Iterator[tuple[Path, str]]:
             "report": fields_table(report.Report),
             "summary": fields_table(report.Summary),
         },
+        "docs/reference-report.md": {"reference": report_reference(report.json_schema())},
+        "docs/reference-crds.md": {"reference": crds_reference(CRDS.read_text())},
         **{
             f"terraform/{cloud}/README.md": {
                 "inputs": inputs_table(ROOT / "terraform" / cloud),
@@ -85,28 +89,8 @@ def fields_table(kind: type) -> str:
     schemas = report.json_schema()["$defs"]
     rows = ["| field | type |", "|---|---|"]
     for name, schema in schemas[kind.__name__]["properties"].items():
-        rows.append(f"| `{name}` | {_type(schema)} |")
+        rows.append(f"| `{name}` | {type_of(schema)} |")
     return "\n".join(rows)
-
-
-def _type(schema: dict[str, object]) -> str:
-    reference = schema.get("$ref")
-    if isinstance(reference, str):
-        return reference.rpartition("/")[2]
-    items = schema.get("items")
-    if isinstance(items, dict):
-        return f"list of {_type(items)}"
-    choices = schema.get("anyOf")
-    if isinstance(choices, list):
-        return " or ".join(_type(choice) for choice in choices)
-    if "enum" in schema:
-        values = schema["enum"]
-        assert isinstance(values, list)
-        return " or ".join(f"`{value}`" for value in values)
-    if "additionalProperties" in schema:
-        return "object of counts"
-    kind = str(schema.get("type", "any"))
-    return f"{kind}, {schema['format']}" if "format" in schema else kind
 
 
 def between(text: str, mark: str, piece: str) -> str:

@@ -43,7 +43,7 @@ def test_it_stays_where_it_was_labelled_in_the_bin(cloud: EC2Cloud, disk: Disk, 
 
 def test_the_runbook_labels_before_it_restores() -> None:
     text = RUNBOOK.read_text().partition("### Bringing back")[2].partition("\n### ")[0]
-    calls = re.findall(r"^ {7}aws ec2 ([a-z-]+)", text, re.MULTILINE)
+    calls = re.findall(r"^ {4}aws ec2 ([a-z-]+)", text, re.MULTILINE)
     assert [
         "list-snapshots-in-recycle-bin", "create-tags", "restore-snapshot-from-recycle-bin",
         "delete-tags",
