@@ -30,7 +30,7 @@ def lines(found: Sequence[Coverage]) -> Iterator[Line]:
 def _why(one: Coverage) -> str:
     by = " and ".join(one.sources)
     if one.how == "uncovered":
-        return f"nothing says anything of it (volume {one.volume})"
+        return f"nothing backs it up (volume {one.volume})"
     if one.how == "problem":
         return f"{by} cannot be read"
     if one.how == "none":

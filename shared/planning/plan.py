@@ -51,7 +51,7 @@ def plan(
     situation = situate(ruleset, snapshots, now, policy, incomplete, unleased, attempts, remembered)
     selected, orphaned = select(situation, only)
     only.refuse_doubtful([*selected, *orphaned])
-    missed = [*unselected(situation, only, scopes)] if only else []
+    missed = [*unselected(situation, only, scopes, ruleset.uncovered)] if only else []
     decided = [decide(disk, situation) for disk in selected]
     orphans = [] if policy.creating_only else _orphans(orphaned, situation)
     creates = [(d.create, d.rules) for d in decided if d.create]

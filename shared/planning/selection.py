@@ -1,9 +1,9 @@
 """Which disks a request selects, and which of its values select nothing. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 
-from shared.model import Disk, Problem, Source
+from shared.model import Disk, Problem, Source, Uncovered
 from shared.planning.situation import Situation
 from shared.request import Only
 from shared.text import shorten
@@ -27,18 +27,26 @@ def select(situation: Situation, only: Only) -> tuple[list[Disk], list[Disk]]:
     return sorted(selected), sorted(orphaned)
 
 
-def unselected(situation: Situation, only: Only, scopes: Collection[str]) -> Iterator[Problem]:
-    """Name each value that selects nothing; `scopes` are listed though no rule names them."""
+def unselected(
+    situation: Situation, only: Only, scopes: Collection[str], uncovered: Iterable[Uncovered] = ()
+) -> Iterator[Problem]:
+    """Name each value that selects nothing.
+
+    `scopes` are listed though no rule names them; `uncovered` are there, and no rule covers them.
+    """
+    bare = {f"{one.namespace}/{one.claim}": one for one in uncovered if one.claim}
     missed = False
     for field in Only.__struct_fields__:
         for value in getattr(only, field):
             if not _selects(Only(**{field: (value,)}), situation, scopes):
+                found = bare.get(value) if field == "claims" else None
+                why = _bare(found) if found else f"{_HINTS[field]}{_near(field, value, situation)}"
                 yield Problem(
                     severity="warning",
                     source=Source("Request", "", "only"),
                     field=f"only.{field}",
                     value=shorten(value),
-                    message=f"selects nothing: {_HINTS[field]}{_near(field, value, situation)}",
+                    message=f"selects nothing: {why}",
                 )
                 missed = True
     if not missed and len(_given(only)) > 1 and not any(select(situation, only)):
@@ -53,6 +61,15 @@ def unselected(situation: Situation, only: Only, scopes: Collection[str]) -> Ite
 
 def _given(only: Only) -> list[str]:
     return [field for field in Only.__struct_fields__ if getattr(only, field)]
+
+
+def _bare(claim: Uncovered) -> str:
+    """Say why a claim that is there has no rule."""
+    if claim.by:
+        return f"the claim is not backed up, by deltas: none of {claim.by}"
+    return (
+        f"no rule covers this claim, whose volume is {claim.volume}; annotate it or its Namespace"
+    )
 
 
 def _near(field: str, value: str, situation: Situation) -> str:

@@ -100,7 +100,7 @@ def test_no_bound_volume_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "uncovered    web/lone: nothing says anything of it (volume pv-lone)"),
+        ([], "uncovered    web/lone: nothing backs it up (volume pv-lone)"),
         (["-n", "shop"], "2 of 2 bound volumes backed up"),
         (
             ["--claim", "web/cache"],

@@ -30,6 +30,7 @@ from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, hourly, rule, snap
 from tests.shared.objects_builders import (
     DISK,
     OTHER_DISK,
+    OTHER_VOL,
     POLICY,
     Json,
     by_disk,
@@ -788,3 +789,14 @@ def test_a_failed_snapshot_goes_once_it_is_in_the_way() -> None:
     assert gone(planned([rule(SHORT, disk=A)], [failed], policy=google)) == []
     kept = msgspec.structs.replace(POLICY, no_deletions="the mirror is in use")
     assert gone(planned([rule(SHORT, disk=A)], [failed], policy=kept)) == []
+
+
+def test_a_claim_that_no_rule_covers_is_not_told_to_be_missing() -> None:
+    """It is there: what it lacks is said, or who wants it so."""
+    items = [volume(), claim(), volume("pv-b", OTHER_VOL, claimed_by=("shop", "b")),
+             claim("b", volume="pv-b", deltas="none")]  # fmt: skip
+    made = plan(read(*items), [], NOW, POLICY, only=Only(claims=("shop/data", "shop/b", "shop/c")))
+    bare, none, missing = (p.message for p in made.problems if p.source.kind == "Request")
+    assert "no rule covers this claim, whose volume is pv-data" in bare
+    assert "not backed up, by deltas: none of PersistentVolumeClaim shop/b" in none
+    assert "no rule is of a claim called so" in missing
