@@ -1,0 +1,1 @@
+"""What somebody does in the first hour, as the documents say it."""
