@@ -30,18 +30,18 @@ def test_shows_a_cluster_from_its_first_look_to_its_end() -> None:
     _, there, plan, first, points, gone, restored = re.split(
         r"^(?=[1-6]\. )", done.stdout, flags=re.MULTILINE
     )
-    assert "9 disks: 6 never, 2 late, 1 uncovered" in there
+    assert "11 disks: 8 never, 2 late, 1 uncovered" in there
     would, deletions = counted(plan, r"would be (\d+) created; would be (\d+) deleted")
-    assert (would, deletions > 0) == (7, True)
+    assert (would, deletions > 0) == (9, True)
     assert "Nothing was changed." in plan
     assert "'P3OD' is not an ISO 8601 duration" in plan
     assert counted(first, r"; (\d+) created; (\d+) deleted") == (would, deletions)
-    assert f"2 DescribeSnapshots, 7 CreateSnapshot, {deletions} DeleteSnapshot" in first
+    assert f"2 DescribeSnapshots, 9 CreateSnapshot, {deletions} DeleteSnapshot" in first
     before, after = points.split("and behind it:")
     assert "35 snapshots: 24 kept, 11 to go" in before
     assert "25 snapshots: 24 kept" in after
     assert "daily for 7 days      7 of 7  " in after
-    assert counted(gone, r"; (\d+) created; (\d+) deleted") == (7, 0)
+    assert counted(gone, r"; (\d+) created; (\d+) deleted") == (9, 0)
     assert "kind: VolumeSnapshotContent" in restored
     assert "k8s-snapshots plan" in restored
     assert len(done.stdout.splitlines()) < 150

@@ -152,7 +152,7 @@ SAYS: list[tuple[str, Volumes, tuple[int, int, list[str]]]] = [
     ("annotated-volume.yaml", AWS, (1, 0, [])),
     ("annotated-volume.yaml", GOOGLE, (0, 1, [])),
     ("backup-kops-etcd.yaml", AWS, (2, 0, [])),
-    ("demo-cluster.yaml", AWS, (7, 2, [TYPO])),
+    ("demo-cluster.yaml", AWS, (9, 2, [TYPO])),
     ("demo-cluster-google.yaml", GOOGLE, (4, 1, [])),
     ("namespace-default.yaml", AWS, (0, 0, [])),
     ("opt-out.yaml", AWS, (0, 0, ["spec.volumeName"])),

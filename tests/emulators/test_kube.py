@@ -436,7 +436,7 @@ def test_serves_the_demo_cluster(kube: Kube, core: Any) -> None:
             item.metadata.name,
             item.metadata.uid,
         )
-    assert (len(claims), volumes) == (10, {})
+    assert (len(claims), volumes) == (13, {})
 
 
 def test_tells_of_itself(kube: Kube, api: Any) -> None:

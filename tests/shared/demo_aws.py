@@ -13,7 +13,7 @@ LEDGER = "vol-0b6e4d2c8a0f91735"
 #: Of 20 daily snapshots so many are let go by `P1D P7D P1M P1Y`.
 SNAPSHOTS, EXPIRED = 20, 10
 #: What is due: every disk of a rule that can be read.
-DUE = 7
+DUE = 9
 
 
 def seed(ec2: EC2) -> None:

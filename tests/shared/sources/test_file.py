@@ -282,12 +282,12 @@ def test_a_malformed_object_is_one_problem(file: Path) -> None:
 
 
 def test_the_demo_cluster_is_read_whole() -> None:
-    """examples/demo-cluster.yaml holds ten volumes and their rules, with one mistake on purpose."""
+    """examples/demo-cluster.yaml holds thirteen volumes and their rules, with one mistake on purpose."""
     objects = RulesFile(str(DEMO)).read()
     ruleset = rules_of(objects)
 
-    assert counts(objects) == (10, 10, 3)
-    assert (len(ruleset.rules), ruleset.skipped) == (7, 2)
+    assert counts(objects) == (13, 13, 3)
+    assert (len(ruleset.rules), ruleset.skipped) == (9, 2)
     (problem,) = ruleset.problems
     assert (str(problem.source), problem.value) == (
         "PersistentVolumeClaim shop/uploads",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shared.access.connect import kubeconfig_client
 from shared.errors import ClusterError
-from shared.kinds import WINDOW
+from shared.kinds import GROUP, WINDOW
 from shared.objects import Objects
 from shared.sources.cluster import Cluster
 from shared.sources.mirror import Mirror
@@ -226,7 +226,7 @@ def test_reads_what_kubectl_prints(tmp_path: Path) -> None:
     with Kube(tls=True) as kube:
         kube.load(Path("examples/demo-cluster.yaml"))
         config = kube.kubeconfig(tmp_path / "kubeconfig")
-        names = "pv,pvc,ns,sc,snapshotrules.k8s-snapshots.elsdoerfer.com"
+        names = f"pv,pvc,ns,sc,snapshotrules.{GROUP},snapshotpolicies.{GROUP}"
         done = subprocess.run(
             ["kubectl", "--kubeconfig", str(config), "get", names, "-A", "-o", "json"],
             capture_output=True, check=False, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin:"
