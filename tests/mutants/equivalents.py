@@ -22,4 +22,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return {key: value for key, value in wanted.items() if key not in (NAME, DELTAS)}",
         "(NAME, DELTAS) -> (DELTAS,)",
     ): "the name is empty, and what is empty is no label",
+    (
+        "shared/rules/selecting.py",
+        "self.problems.append(policy.unreadable.problem(policy.source, False))",
+        "False -> True",
+    ): "a default is no disk's rule, whatever the claim is called",
+    (
+        "shared/passes/apply.py",
+        "if workers == 1 or len(items) < 2:",
+        "2 -> 0",
+    ): "one item in a pool of threads has the same result",
 }

@@ -195,3 +195,13 @@ def test_a_kind_that_may_not_be_listed_for_days_is_no_fall_afterwards() -> None:
         world.clock.advance(6 * HOUR)
     world.cluster.read = read  # type: ignore[method-assign]
     assert 0 == world.run().report.summary.rules_lost
+
+
+def test_half_of_what_was_remembered_and_another_kind_cannot_be_read() -> None:
+    """Whatever decodes is not yet what this program wrote."""
+    world = lived(1)
+    whole = world.bucket.objects[KNOWN][0]
+    other = zlib.decompress(whole).replace(b"k8s-snapshots", b"somebody-else")
+    for data in (whole[:-1], zlib.compress(other)):
+        world.bucket.put(KNOWN, data, None)
+        assert any("cannot be read" in text for text in lost(world.run().report))

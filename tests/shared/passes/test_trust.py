@@ -5,22 +5,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from functions.aws.wiring import build as build_aws
 from functions.gcp.wiring import build as build_gcp
 from shared.environment import load
 from shared.errors import ClusterError, SettingsError
+from shared.model import Disk, Problem, Rule, RuleSet, Source
 from shared.objects import Objects
 from shared.passes.run import run
-from shared.passes.trust import PATIENCE
+from shared.passes.trust import PATIENCE, _lost
 from shared.reports.schema import Report
 from shared.request import Request
 from shared.settings import Settings
 from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, hourly
 from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, storage_in
-from tests.shared.fake_cloud import FakeCloud, FakeCluster
+from tests.shared.fake_cloud import FakeCloud, FakeCluster, ports
 from tests.shared.objects_builders import claim, decode, volume
 from tests.shared.passes.test_run import DELTAS, World
 
@@ -391,3 +393,35 @@ def test_a_doubt_that_is_nested_too_deeply_is_none() -> None:
     made.cluster.items = made.cluster.items[:1]
     made.bucket.put(READ, b'{"x": ' + b"[" * 100_000, None)
     assert "lost 3 of 4 rules" in said(made.run().report)
+
+
+def test_a_disk_that_has_a_problem_is_not_lost() -> None:
+    """The rule names another disk now, and the former one is told of by another object."""
+    rule, source = hourly_rule("vol-a"), Source("PersistentVolumeClaim", "shop", "data")
+    problem = Problem(severity="error", source=source, field="f", value="", message="m",
+                      disk=rule.disk)  # fmt: skip
+    moved = msgspec.structs.replace(rule, disk=hourly_rule("vol-b").disk)
+    before = RuleSet((rule,))
+    assert _lost(before, RuleSet((moved,)))
+    assert not _lost(before, RuleSet((moved,), (problem,)))
+
+
+def hourly_rule(name: str) -> Rule:
+    source = Source("SnapshotRule", "shop", "nightly")
+    return Rule(name="shop-rule-nightly", disk=Disk("aws", "eu-west-1", name), deltas="PT1H P1D",
+                source=source)  # fmt: skip
+
+
+def test_without_a_mirror_none_is_in_use() -> None:
+    """A kind that may not be listed deletes nothing, and it is the cluster's own answer."""
+    cluster = FakeCluster(volume(), claim(deltas=DELTAS))
+    read = cluster.read
+
+    def refused() -> Objects:
+        objects = read()
+        objects.refused["Namespace"] = "403"
+        return objects
+
+    cluster.read = refused  # type: ignore[method-assign]
+    report = run(Request(), Settings(), ports(cluster, FakeCloud())).report
+    assert not report.mirror_in_use

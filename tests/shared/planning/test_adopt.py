@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.planning.adopt import Stranger, adoptions, takeovers
+from shared.planning.adopt import TAG, Stranger, adoptions, takeovers
 from shared.planning.labels import CLUSTER, DELTAS, FROM, NAME
 from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, rule, snapshot
 from tests.shared.objects_builders import POLICY
@@ -53,3 +53,9 @@ def test_what_another_cluster_took_over_is_not_taken_again() -> None:
     made = msgspec.structs.replace(made, cluster="green")
     assert takeovers([made], RULES, POLICY.labels, "green") == []
     assert len(takeovers([made], RULES, POLICY.labels, "blue")) == 1
+
+
+def test_what_has_our_label_and_lacks_the_tag_gets_it() -> None:
+    """Where Google's deletions are limited by a tag, a snapshot of ours needs it."""
+    (found,) = adoptions([Stranger(snapshot("ours", NOW))], RULES, POLICY.labels)
+    assert (TAG, {"created-by": "k8s-snapshots"}) == (found.why, found.labels)

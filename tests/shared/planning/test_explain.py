@@ -248,3 +248,16 @@ def test_tells_of_a_disk_whose_only_snapshot_is_pending() -> None:
     world.run()
     (told,) = explained(world).snapshots
     assert "not counted" == told.fate
+
+
+def test_names_each_gap_the_newest_first() -> None:
+    """None is passed over."""
+    world = with_history(30)
+    made = sorted(world.cloud.snapshots.values(), key=lambda s: s.started)
+    for number in (8, 14, 20):  # three hours apart from each other, each alone
+        del world.cloud.snapshots[made[number].id]
+    hourly_one = explained(world).generations[0]
+    found = [gap.first for gap in hourly_one.gaps]
+    assert sorted(found, reverse=True) == found
+    assert 3 <= len(found)
+    assert hourly_one.picture.count("-") == sum(gap.points for gap in hourly_one.gaps)

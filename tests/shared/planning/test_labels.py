@@ -18,6 +18,7 @@ from shared.planning.labels import (
     FROM,
     GOOGLE,
     KEEP,
+    MAX_DESCRIPTION,
     MAX_NAME,
     NAME,
     NAMESPACE,
@@ -377,3 +378,14 @@ def test_the_list_of_the_disks_own_namespace_comes_first() -> None:
     )
     own = rule("P1D P30D")
     assert deltas_text([stranger, own]) == "P1D P30D / PT1H P1D"
+
+
+def test_a_description_that_is_too_long_leaves_out_the_rules_first_then_the_last_fields() -> None:
+    """What tells the cluster apart stays as long as there is room."""
+    long = "n" * 900
+    several = [rule(f"rule-{n}-{long}", namespace=long, claim=long) for n in range(3)]
+    text = google.description("name", several)
+    assert len(text) <= MAX_DESCRIPTION
+    found = json.loads(text)
+    assert {"deltas", "namespace"} <= found.keys()
+    assert "source" not in found

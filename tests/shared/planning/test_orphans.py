@@ -22,6 +22,7 @@ from tests.shared.builders import DAY, HOUR, NOW, OURS, disk, hourly, rule, snap
 from tests.shared.objects_builders import POLICY
 
 DELTAS = "PT1H P1D P30D"
+MINUTE = timedelta(minutes=1)
 A = disk("vol-a")
 EXPIRING = msgspec.structs.replace(POLICY, orphan_grace=30 * DAY)
 
@@ -232,3 +233,10 @@ class TestFailed:
         history = [*hourly(3, NOW, disk=A), self.failed(9 * DAY)]
         made = planned(history, stale, RuleSet((rule(disk=A),)))
         assert set() == gone(made)
+
+
+def test_the_age_of_orphans_is_their_newests() -> None:
+    """Also where it is younger than a day; one dated ahead is of now."""
+    for age, expected in ((2 * HOUR, 2 * HOUR), (-MINUTE, timedelta(0))):
+        (account,) = planned([snapshot("snap-1", NOW - age, disk=A, deltas=DELTAS)]).orphans
+        assert expected == account.age

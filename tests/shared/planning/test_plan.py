@@ -800,3 +800,12 @@ def test_a_claim_that_no_rule_covers_is_not_told_to_be_missing() -> None:
     assert "no rule covers this claim, whose volume is pv-data" in bare
     assert "not backed up, by deltas: none of PersistentVolumeClaim shop/b" in none
     assert "no rule is of a claim called so" in missing
+
+
+def test_says_what_is_nearly_called_so() -> None:
+    """A typo in a selection names what was perhaps meant."""
+    made = plan(read(volume(), claim(deltas=LONG)), [], NOW, POLICY,
+                only=Only(claims=("shop/daat", "elsewhere/xyz")))  # fmt: skip
+    near, far = (p.message for p in made.problems if p.source.kind == "Request")
+    assert near.endswith("; did you mean shop/data?")
+    assert "did you mean" not in far

@@ -142,7 +142,7 @@ def test_waits_for_twice_the_longest_pause_at_most(rhythm: Rhythm, after: timede
     assert due(newest, now - MINUTE, rhythm).wait
     found = due(newest, now, rhythm)
     assert (True, None) == (found.due, found.wait)
-    assert f"outside its window ({rhythm.window})" in found.reason
+    assert f"outside its window ({rhythm.window}): {after.days} d have passed" in found.reason
     assert "twice the longer of its interval and the distance between openings" in found.reason
 
 

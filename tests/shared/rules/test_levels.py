@@ -511,3 +511,73 @@ def test_no_policy_is_said_to_be_idle_while_namespaces_are_not_known() -> None:
     objects.refused["Namespace"] = "403"
     (note,) = messages(rules_of(objects), "warning")
     assert note.startswith("SnapshotPolicy lead")
+
+
+def test_an_opt_out_beside_deltas_does_not_ask_the_next_level() -> None:
+    """The claim's list decides, whatever a rule of its namespace and the Namespace say."""
+    none = snapshot_rule(deltas="none", persistentVolumeClaim="data")
+    assert [OWN] == deltas(read(PV, claim(deltas=OWN), none, namespace(deltas=SPACE)))
+
+
+def test_a_typo_beside_deltas_asks_the_next_level_too() -> None:
+    """Of two objects of the same level one cannot be read: what the next says is united."""
+    typo = snapshot_rule(deltas="P1O", persistentVolumeClaim="data")
+    found = read(PV, claim(deltas=OWN), typo, namespace(deltas=SPACE))
+    assert sorted([OWN, SPACE]) == sorted(deltas(found))
+
+
+def test_a_bare_disk_that_names_a_broken_policy_has_a_problem() -> None:
+    """No volume tells of it: whoever wrote the rule is told, by the disk."""
+    rule = snapshot_rule(deltas=None, policy="gold", **by_disk(OTHER_VOL))
+    found = read(rule, snapshot_policy(deltas="P1O"))
+    assert [("spec.policy", OTHER_DISK)] == [
+        (p.field, p.disk) for p in found.problems if p.source.kind == "SnapshotRule"
+    ]
+
+
+def test_a_default_for_a_volume_without_a_place_is_a_problem_of_its_claim() -> None:
+    """It is covered, and cannot be snapshotted: nobody may think that it is."""
+    far = volume(storage_class="gp3", zones=())
+    far["spec"]["csi"]["volumeHandle"] = "nonsense"
+    found = read(far, claim(), namespace(deltas=SPACE))
+    assert ["PersistentVolumeClaim shop/data"] == [str(p.source) for p in found.problems]
+
+
+def test_one_policy_that_asks_for_namespaces_is_enough_to_need_them() -> None:
+    """While they may not be listed, whom it selects is not known."""
+    selector = {"matchLabels": {"env": "prod"}}
+    objects = decode(PV, claim(), snapshot_policy("a", GOLD, storageClassNames=["x"]),
+                     snapshot_policy("b", GOLD, namespaceSelector=selector))  # fmt: skip
+    objects.refused["Namespace"] = "403"
+    objects.namespaces.clear()
+    assert [DISK] == [*rules_of(objects).held]
+
+
+def test_a_malformed_namespace_is_no_policy_of_its_name() -> None:
+    """What cannot be decoded counts by its kind."""
+    broken = {"kind": "Namespace", "metadata": {"name": "gold", "annotations": 5}}
+    assert [GOLD] == deltas(read(PV, claim(policy="gold"), snapshot_policy(deltas=GOLD), broken))
+
+
+def test_of_several_unreadable_policies_the_first_is_named() -> None:
+    """Always the same, in whatever order they are listed."""
+    broken = [snapshot_policy(name, GOLD, volumes="bound") for name in ("b", "a", "c")]
+    for items in (broken, broken[::-1]):
+        assert "SnapshotPolicy a" == str(read(PV, claim(), *items).held[DISK].source)
+
+
+def test_fifty_requirements_are_allowed() -> None:
+    """And one more is not."""
+    for count, found in ((50, True), (51, False)):
+        labels = {f"key{n}": "x" for n in range(count)}
+        policy = snapshot_policy(deltas=GOLD, claimSelector={"matchLabels": labels})
+        assert found == bool(deltas(read(PV, claim(labels=labels), policy)))
+
+
+def test_what_is_nearly_called_so_is_named_before_any_other() -> None:
+    """Without anything near, some that there are."""
+    made = [snapshot_policy(name, volumes="unclaimed") for name in ("gold", "silver")]
+    (said,) = messages(read(PV, claim(policy="glod"), *made))
+    assert said.endswith("did you mean gold?")
+    (said,) = messages(read(PV, claim(policy="zzz"), *made))
+    assert said.endswith("did you mean gold or silver?")

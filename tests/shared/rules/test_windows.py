@@ -201,3 +201,12 @@ def test_one_namespace_may_have_so_many_windows() -> None:
     assert 10 == len(messages)
     assert "is one of more than 20 different windows in namespace shop" in messages[0]
     assert "Until then it is snapshotted at any time" in messages[0]
+
+
+def test_who_has_no_window_is_refused_none() -> None:
+    """Others of its namespace may have as many as they like."""
+    other = [volume("pv-b", OTHER_VOL, claimed_by=("shop", "b")),
+             annotated(claim("b", volume="pv-b", deltas="PT1H P1D"), window=NIGHT)]  # fmt: skip
+    found = read(volume(), claim(deltas=DELTAS), *other)
+    assert [NIGHT, "None"] == sorted(str(rule.window) for rule in found.rules)
+    assert found.problems == ()

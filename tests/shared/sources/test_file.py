@@ -282,7 +282,7 @@ def test_a_malformed_object_is_one_problem(file: Path) -> None:
 
 
 def test_the_demo_cluster_is_read_whole() -> None:
-    """examples/demo-cluster.yaml holds thirteen volumes and their rules, with one mistake on purpose."""
+    """examples/demo-cluster.yaml holds thirteen volumes, their rules, one mistake on purpose."""
     objects = RulesFile(str(DEMO)).read()
     ruleset = rules_of(objects)
 
