@@ -18,7 +18,10 @@ NOT_YET = {
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 DONE = [page for page in PAGES if page.name not in NOT_YET]
 DOCUMENTS: list[Path] = [*DONE]
-MODULES: list[Path] = [ROOT / "tools" / name for name in ("docs.py", "reference.py", "site.py")]
+MODULES: list[Path] = [
+    *(ROOT / "tools" / name for name in ("docs.py", "reference.py", "site.py")),
+    *sorted(path for room in ("shared", "functions") for path in (ROOT / room).rglob("*.py")),
+]
 
 
 def short(path: object) -> str:
@@ -119,6 +122,17 @@ def test_a_finding_says_where_and_what_to_write() -> None:
     """The line is that of the paragraph."""
     (found,) = plain.of_document("# Title\n\n```\ncode\n```\n\nMend\nit.\n")
     assert found == plain.Finding(7, "“Mend”: write fix, succeeds")
+
+
+def test_an_indented_line_of_a_message_is_a_sentence_of_its_own() -> None:
+    """Examples are not one long sentence; their words count, and so do long lines."""
+    lines = "\n".join(["examples:", *(f"  prog word word word {n}" for n in range(20))])
+    assert plain.of_module(f"A = {lines!r}\n") == []
+    assert len(plain.of_module(f"A = {lines + chr(10) + '  mend it now'!r}\n")) == 1
+    assert len(plain.of_module(f"A = {lines + chr(10) + '  ' + LONG!r}\n")) == 1
+    assert (
+        len(plain.of_module(f"A = {lines + chr(10) * 2 + 'word ' * 20 + chr(10) + LONG!r}\n")) == 1
+    )
 
 
 def test_messages_are_found_in_code() -> None:
