@@ -88,7 +88,7 @@ def which_cloud(environ: Mapping[str, str], source: RulesSource | None = None) -
         if found:
             return next(iter(found))
     raise UsageError(
-        "neither settings nor kubeconfig nor volumes show which cloud has the disks: add "
+        "neither settings nor kubeconfig nor volumes show which cloud has the disks: say "
         "--cloud aws or --cloud gcp"
     )
 

@@ -154,7 +154,7 @@ def test_costs_are_a_range_with_what_was_assumed() -> None:
     low, high, least, most = (float(part.replace(",", "")) for part in match.groups())
     assert 100 < low < high
     assert pytest.approx((low * 0.05, high * 0.05), abs=0.03) == (least, most)
-    assert "they are taken to be full. Assumed: 1% to 5% of the blocks change in a day" in found
+    assert "we assume that they are full. Assumed: 1% to 5% of the blocks change in a day" in found
 
 
 def test_costs_go_by_what_the_cloud_tells() -> None:
