@@ -88,8 +88,8 @@ def which_cloud(environ: Mapping[str, str], source: RulesSource | None = None) -
         if found:
             return next(iter(found))
     raise UsageError(
-        "neither settings nor kubeconfig nor volumes tell whose disks are meant: say --cloud aws "
-        "or --cloud gcp"
+        "neither settings nor kubeconfig nor volumes show which cloud has the disks: say "
+        "--cloud aws or --cloud gcp"
     )
 
 

@@ -47,9 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="A secret that holds a kubeconfig, for clusters that are neither EKS nor "
-            "GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud "
+            "GKE. On AWS: its ARN or name in Secrets Manager. On Google Cloud: "
             "`projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, "
-            "perhaps with `/versions/V`, in Secret Manager.",
+            "perhaps with `/versions/V`.",
             pattern=r"^[-\w/+=.@:]*$",
             max_length=600,
         ),

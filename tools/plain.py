@@ -59,6 +59,8 @@ _BLOCKS = re.compile(
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4,}(?![-*|]|\d+\.).*\n(?:\n(?= {4}))?)+")
 _CODE = re.compile(r"``.+?``|`[^`]*`", re.DOTALL)
 _TARGET = re.compile(r"\]\([^)]*\)|<https?:[^>]*>|https?://\S+")
+# In a message an empty line ends a part, and an indented line is one of its own, as code is.
+_APART = re.compile(r"\n(?=\n| )|(?<=\n)\n")
 _BEGINS = re.compile(r" *([-*+]|\d+\.|#+|>) |\s*$| *\|")
 
 
@@ -82,7 +84,12 @@ def of_document(text: str) -> list[Finding]:
 
 def of_module(text: str) -> list[Finding]:
     """Look at the messages of Python source."""
-    return [found for line, part in _strings(text) for found in _look(line, part, False)]
+    return [
+        found
+        for line, said in _strings(text)
+        for part in _APART.split(said)
+        for found in _look(line, part, False)
+    ]
 
 
 def _look(line: int, text: str, row: bool) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ class EKS:
     def way(self) -> Way:
         """Give the way into the cluster."""
         hints = Hints(
-            unreachable="where its endpoint is private, or public for some addresses only, the "
+            unreachable="if its endpoint is private, or public for some addresses only, the "
             "function must run in its VPC, in subnets and a security group that reach it",
             untrusted="something between, such as a proxy, answers in place of the cluster",
             refused="the cluster does not know the function's role: give it an access entry, as "

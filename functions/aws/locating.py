@@ -80,7 +80,7 @@ def _place(disk: Disk, looked: Sequence[Looked]) -> Disk | UnknownDisk:
     regions = [one.region for one in looked if disk.name in one.names]
     if len(regions) == 1:
         return Disk(disk.provider, regions[0], disk.name)
-    return UnknownDisk("region", disk.name, "cannot be told: " + _why(disk, looked, regions), FIX)
+    return UnknownDisk("region", disk.name, "is unknown: " + _why(disk, looked, regions), FIX)
 
 
 def _why(disk: Disk, looked: Sequence[Looked], regions: Sequence[str]) -> str:

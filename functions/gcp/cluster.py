@@ -45,14 +45,14 @@ class GKE:
         """Give the way into the cluster."""
         *_, location, _, cluster = self.name.split("/")
         hints = Hints(
-            unreachable="where its endpoint is private or limited to authorized networks, give it "
-            f"a DNS endpoint (gcloud container clusters update {cluster} --location {location} "
-            "--enable-dns-access), or the function a way into its network",
+            unreachable="if its endpoint is private or has authorized networks, enable its DNS "
+            f"endpoint (gcloud container clusters update {cluster} --location {location} "
+            "--enable-dns-access), or connect the function to its network",
             untrusted="something between, such as a proxy, answers in place of the cluster",
             refused="the cluster does not take the function's service account; its token may "
             "lack the scope cloud-platform",
-            forbidden=", for the function's service account; by the DNS endpoint it needs the "
-            "permission container.clusters.connect too; a User that is a number is a service "
+            forbidden=", for the function's service account. Through the DNS endpoint it also "
+            "needs the permission container.clusters.connect. A User that is a number is a service "
             "account's unique id: its token lacks the scope userinfo.email. Credentials of your "
             f"own get it by {LOG_IN}, a virtual machine by its access scopes",
         )

@@ -54,9 +54,9 @@ def delete(clients: ComputeClients, snapshot: Snapshot, tag: Tag | None) -> None
 
 def _untagged(error: Forbidden, tag: Tag) -> str:
     return (
-        f"{text_of(error)}; deletion is granted for snapshots with the tag {tag}, and a listing "
-        "does not show tags: one that was made before SNAPSHOT_TAG was set, or adopted without "
-        "it, has none. adopt --apply binds it"
+        f"{text_of(error)}; only snapshots with the tag {tag} may be deleted, and a listing does "
+        "not show tags. A snapshot from before SNAPSHOT_TAG was set, or one adopted without it, "
+        "has none: adopt --apply binds it"
     )
 
 

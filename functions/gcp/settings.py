@@ -58,7 +58,7 @@ class GCPSettings(Settings, frozen=True, kw_only=True):
     google_resource_manager_v3_custom_endpoint: Annotated[
         str,
         Meta(
-            description="Another Resource Manager, which tells `check` which permissions there "
+            description="Another Resource Manager, which shows `check` which permissions there "
             "are, and binds tags for `adopt`. Towards a loopback address no credentials are used.",
             pattern=r"^(https?://\S+)?$",
         ),

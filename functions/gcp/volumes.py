@@ -26,7 +26,7 @@ ZONE_KEYS = (
 #: What is said of a number where a project's ID belongs: Google's answers have the ID.
 NUMBER = (
     "is a project's number, and its ID is needed (GCLOUD_PROJECT where the volume names no "
-    "project): gcloud projects describe NUMBER --format='value(projectId)' tells it"
+    "project): gcloud projects describe NUMBER --format='value(projectId)' shows it"
 )
 _PROJECT = r"(?:[a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]"
 _REGION = r"[a-z]+(?:-[a-z0-9]+)*-[a-z]+\d{1,2}"

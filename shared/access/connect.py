@@ -64,7 +64,7 @@ def kubeconfig_dict_client(content: dict[str, Any], setting: str) -> Any:
         )
         return _client(configuration, content["users"][0]["user"])
 
-    return _usable(setting, connect, "kubectl should be able to use it as it stands")
+    return _usable(setting, connect, "kubectl must be able to use it unchanged")
 
 
 def connection_client(server: str, ca: str, token: Callable[[], str]) -> Any:
@@ -114,8 +114,8 @@ def in_cluster_client() -> Any:
     except config.ConfigException:
         raise ClusterError(
             "there is no way to the cluster: set KUBE_CONFIG_FILE to a kubeconfig, "
-            "KUBE_CONFIG_SECRET to a secret that holds one, or CLUSTER_NAME to the cluster's name; "
-            "or run in a pod with a service account"
+            "KUBE_CONFIG_SECRET to a secret with one, or CLUSTER_NAME; or run in a pod with a "
+            "service account"
         ) from None
     return _client(configuration)
 
@@ -158,8 +158,8 @@ def _check(configuration: Any) -> None:
         )
     if in_the_clear(configuration.host):
         raise ClusterError(
-            "the API's address is no https:// address, so that others on the way could read the "
-            "credentials and change the rules: write https://, or use a tunnel to 127.0.0.1"
+            "the API's address is no https:// address: others on the network could read the "
+            "credentials and change the rules. Write https://, or use a tunnel to 127.0.0.1"
         )
     if str(configuration.proxy or "").lower().startswith("socks") and not find_spec("socks"):
         raise ClusterError(

@@ -30,8 +30,8 @@ examples:
 settings that matter, from the environment, as the function has them:
   KUBE_CONFIG_FILE  a kubeconfig: its current context is the cluster
   CLUSTER_NAME      an EKS or GKE cluster in its place
-  CLUSTER_ID        the name that tells this cluster's snapshots from others'
-  MIRROR_URL        where the copy of the rules lies, and leases
+  CLUSTER_ID        the name that marks this cluster's snapshots
+  MIRROR_URL        where the copy of the rules is stored, and leases
   AWS_PROFILE, AWS_REGION, GCLOUD_PROJECT, TZ, LOG_LEVEL
 
 exit status: 0 done; 1 some disks failed or could not be listed; 2 could not do its work;
@@ -44,14 +44,14 @@ _COMMANDS = {
     "backfill": "take what is due and delete nothing; calling again carries on",
     "status": "a line a claim, the worst first: health, newest, how many restore points",
     "list": "restore points: time, state, why each is kept; also where the cluster is gone",
-    "explain": "tell all about some disks: rules, generations, each snapshot, what comes next",
-    "coverage": "tell of each bound volume what backs it up, or that nothing does",
+    "explain": "show all about some disks: rules, generations, each snapshot, what comes next",
+    "coverage": "show for each bound volume what backs it up, or that nothing does",
     "metrics": "print how each disk is for Prometheus, or write it for the node exporter",
     "html": "write a report of all claims into FILE, a page that needs no network to be read",
     "adopt": "show existing snapshots of disks that have rules and that are not ours, or make "
     "them ours, so that they count",
     "restore": "print manifests that bring a claim's data back, beside the live claim",
-    "deltas": "tell what a list of deltas means before anybody uses it; needs no cloud",
+    "deltas": "show what a list of deltas means before anybody uses it; needs no cloud",
     "check": "test credentials, access to the cluster and permissions one by one",
     "completion": "print what bash, zsh or fish evaluates to complete this command; needs no cloud",
 }

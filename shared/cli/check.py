@@ -26,7 +26,7 @@ def check(settings: Settings, ports: Ports) -> Iterator[Check]:
     if ports.labels.cluster:
         yield Check("cluster label", True, ports.labels.cluster)
     else:
-        hint = "set CLUSTER_NAME or CLUSTER_ID, to tell its snapshots from other clusters'"
+        hint = "set CLUSTER_NAME or CLUSTER_ID: its snapshots are labelled with it"
         yield Check("cluster label", False, "this cluster has no name", hint)
     yield ports.provider.credentials()
     access = list(ports.source.check())

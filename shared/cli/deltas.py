@@ -177,8 +177,8 @@ def _rate(text: str) -> float:
     part = float(match[1]) / 100 if match else 1.0
     if not match or not 0 <= part < 1:
         raise RequestError(
-            f"--change {shorten(text, 40)}: write a part of the disk in a time, as 2%/day; hour, "
-            "day, week and month would do"
+            f"--change {shorten(text, 40)}: write a part of the disk in a time, as 2%/day; the "
+            "time is hour, day, week or month"
         )
     return float(1.0 - (1.0 - part) ** (1 / _DAYS[match[2] or "day"]))
 
@@ -186,5 +186,5 @@ def _rate(text: str) -> float:
 def _gib(text: str) -> float:
     size = float(in_bytes(text)) / _GIB
     if size <= 0:
-        raise RequestError(f"--size {shorten(text, 40)}: is no size; one such as 100Gi would do")
+        raise RequestError(f"--size {shorten(text, 40)}: is not a size; write such as 100Gi")
     return size

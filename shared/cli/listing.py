@@ -36,7 +36,9 @@ def listed(ports: Ports, arguments: argparse.Namespace) -> tuple[list[Point], st
     volumes = read_cluster_volumes(read_objects(ports), provider.volumes, provider.locate)
     scopes = sorted({*arguments.scope, *ports.scopes, *_scopes(request, volumes)})
     if not scopes:
-        raise RequestError("nothing tells where the disks are; name a region or project by --scope")
+        raise RequestError(
+            "no object shows where the disks are; name a region or project by --scope"
+        )
     with ports.progress.step("listing snapshots"):
         listings = provider.list(scopes)
     missing = "; ".join(listing.error for listing in listings if not listing.complete)

@@ -122,7 +122,7 @@ def families(report: Report, found: Sequence[DiskHealth]) -> list[Family]:
         _family(_Of("build_info", "The version that reads these figures.", lambda _: 1),
                 (*CLUSTER, "version"), [((report.cluster, report.version), report)]),
         *(_family(of, CLUSTER, [((report.cluster,), report)]) for of in _OF_REPORT),
-        _family(_Of("disk_health", "1 for what a disk's health is; the worst of several is told.",
+        _family(_Of("disk_health", "1 for what a disk's health is; the worst of several.",
                     lambda _: 1),
                 (*DISK, "health"), [((*labels, one.health), one) for labels, one in disks]),
         *(_family(of, DISK, disks) for of in _OF_DISK),

@@ -58,12 +58,12 @@ def _add_deltas(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--change",
         metavar="PART/TIME",
-        help="how much of a disk changes, as 2%%/day: tells what the snapshots take",
+        help="how much of a disk changes, as 2%%/day: shows what the snapshots take",
     )
     command.add_argument(
         "--size",
         metavar="SIZE",
-        help="what is in use on a disk, as 100Gi: tells GiB and a cost (default change 2%%/day)",
+        help="what is in use on a disk, as 100Gi: shows GiB and a cost (default change 2%%/day)",
     )
 
 
@@ -114,8 +114,8 @@ def _add_file(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
-        help="where the page is written, - for standard output; what changed since the page that "
-        "is there is told",
+        help="where the page is written, - for standard output; it shows what changed since the "
+        "page that is there",
     )
 
 
@@ -199,13 +199,13 @@ def _add_list(command: argparse.ArgumentParser) -> None:
         "--scope",
         action="append",
         default=[],
-        help="a region or project to look in, where nothing tells where the disks were",
+        help="a region or project to look in, if no object shows where the disks were",
     )
 
 
 def _add_restore(command: argparse.ArgumentParser) -> None:
     helps = {
-        "--claim": ("NAMESPACE/NAME", "the claim whose data is to be restored; or"),
+        "--claim": ("NAMESPACE/NAME", "the claim whose data you want back; or"),
         "--volume": ("NAME", "a PersistentVolume, or"),
         "--disk": ("ID", "a disk: its id, or the cloud's name of it"),
         "--at": ("TIME", "the newest snapshot begun by then: 'yesterday 06:00', '2 hours ago', "
@@ -226,7 +226,7 @@ def _add_restore(command: argparse.ArgumentParser) -> None:
         "--scope",
         action="append",
         default=[],
-        help="a region or project to look in, where nothing tells where the disk was",
+        help="a region or project to look in, if no object shows where the disk was",
     )
 
 

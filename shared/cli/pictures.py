@@ -7,7 +7,7 @@ from shared.planning.pictures import fitted
 
 #: Mark and meaning of each letter; `ascii` is for terminals that have no others.
 MARKS = {
-    "#": ("■", "#", "a snapshot stands for the point", "green"),
+    "#": ("■", "#", "a snapshot covers the point", "green"),
     "-": ("□", "-", "missing", "bold red"),
     ".": ("·", ".", "before the first snapshot", ""),
     "p": ("p", "p", "pending", "cyan"),

@@ -73,7 +73,7 @@ def _scopes(
     scopes = sorted({*named, *scopes_of(request, volumes)} or {*listed})
     if not scopes:
         raise RequestError(
-            f"nothing tells where the disk of {request} was{others(request, volumes)}; name a "
+            f"no object shows where the disk of {request} was{others(request, volumes)}; name a "
             f"region or project by --scope{LOOK if volumes else ''}"
         )
     return scopes

@@ -99,7 +99,7 @@ def notes(report: Report) -> Rows:
     """Give what is worth a word, and no more."""
     return Rows(
         "Notes",
-        ("Object", "Field", "Value", "What is to be known"),
+        ("Object", "Field", "Value", "What to know"),
         ((str(p.source), p.field, p.value, p.message) for p in report.notes),
     )
 
@@ -150,7 +150,7 @@ def _incomplete(report: Report) -> Rows:
 def _copies(report: Report, zone: ZoneInfo) -> Rows:
     rows = (
         (c.scope, c.snapshot, c.state, "/".join(filter(None, (c.namespace, c.claim))) or c.volume,
-         local_time(c.taken, zone) if c.taken else "not told")
+         local_time(c.taken, zone) if c.taken else "unknown")
         for c in report.copies
     )  # fmt: skip
     title = "Copies: of no disk's history, and never deleted"

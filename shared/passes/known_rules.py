@@ -54,7 +54,7 @@ class KnownRules:
             stored = self._bucket.get(self._name)
             known = _decode(stored) if stored else None
         except BucketError as error:
-            return Absence((_problem("known", f"cannot tell whether rules are missing: {error}"),))
+            return Absence((_problem("known", f"cannot check whether rules are missing: {error}"),))
         except ValueError:
             if not self._accept:
                 said = f"{self._name} cannot be read, so missing rules are not noticed. "

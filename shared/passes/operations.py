@@ -42,7 +42,7 @@ def ask_operations(
         try:
             return provider.operation(disk.scope, attempt.operation)
         except ProviderError as error:
-            log.warning("cannot tell how the snapshot of %s stands: %s", disk.id, error)
+            log.warning("the state of the snapshot of %s is unknown: %s", disk.id, error)
             return None
 
     if not open_ends:

@@ -64,7 +64,7 @@ def explain(
             accounts[disk] = DiskPlan(disk=disk, states={})
     if len(accounts) > MOST:
         raise RequestError(
-            f"explain would tell of {len(accounts)} disks; name up to {MOST}, for example "
+            f"explain would show {len(accounts)} disks; name up to {MOST}, for example "
             f'"only": {{"disks": ["{min(accounts).name}"]}}'
         )
     return tuple(

@@ -159,7 +159,7 @@ class Settling:
         if after is None or self._history.anchor - after.started >= max(wait, timedelta(0)):
             return None
         return Doubt(
-            f"it lies before a gap of {words(reach)} or more, in which no snapshot was taken",
+            f"it is before a gap of {words(reach)} or more, in which no snapshot was taken",
             after.started + wait,
         )
 

@@ -36,11 +36,11 @@ class Cost(NamedTuple):
         """Say what the range rests on."""
         price = f"${PRICE:.2f} for a GiB in a month"
         if self.told == self.disks:
-            return f"The cloud tells what they take. Assumed: {price}."
+            return f"The cloud says what they take. Assumed: {price}."
         full = (
-            "The cloud tells what each takes alone, and not what they share"
+            "The cloud says what each takes alone, and not what they share"
             if self.full == self.disks
-            else "Of some disks the cloud does not tell what is in use: they are taken to be full"
+            else "The cloud does not say what is in use on some disks: we assume that they are full"
         )
         return (
             f"{full}. Assumed: {LEAST:.0%} to {MOST:.0%} of the blocks change in a day, at random, "

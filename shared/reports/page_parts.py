@@ -28,7 +28,7 @@ _TO_DO: dict[HoldCause, str] = {
 }
 
 _MARKS = {
-    "#": "a snapshot stands for the point in time",
+    "#": "a snapshot covers the point in time",
     "-": "none does",
     ".": "before the first snapshot",
     "p": "a snapshot is pending",

@@ -100,7 +100,7 @@ def _facts(one: DiskHealth, known: Known, page: Page) -> Iterator[tuple[str, str
     names, zone = one.names, page.zone
     if names.volume:
         yield "Volume", shorten(names.volume, 300)
-    yield "Disk", shorten(one.disk, 300) or "its volume does not tell"
+    yield "Disk", shorten(one.disk, 300) or "unknown from its volume"
     for text in dict.fromkeys(rule.deltas for rule in known.rules):
         yield "Rule", f"{text}: {parse(text)}"
     if one.window:

@@ -99,8 +99,8 @@ def _storage(
         return request.size, []
     if not least:
         raise RequestError(
-            "the size of the disk is not known: neither the cloud nor an object has it. Say it "
-            "with --size, such as --size 200Gi; a larger size does no harm"
+            "the size of the disk is not known: neither the cloud nor an object has it. Add "
+            "--size, such as --size 200Gi; a larger size is safe"
         )
     guessed = f"Assumed: size {least}, the volume's; the snapshot's own is not known."
     return max(least, old.size or least, key=in_bytes), [] if told else [guessed]

@@ -33,7 +33,7 @@ def read_time(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
     if found is None:
         raise RequestError(f"{shorten(text)}: is no time; write such as {_EXAMPLES}")
     if found > now:
-        raise RequestError(f"{utc(found)} lies ahead; it is {utc(now)}")
+        raise RequestError(f"{utc(found)} is in the future; it is {utc(now)}")
     return found
 
 

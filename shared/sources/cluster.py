@@ -108,7 +108,7 @@ class Cluster:
         except NotLoggedIn as error:
             if not warm:
                 raise
-            log.info("connecting anew: %s", error)
+            log.info("connecting again: %s", error)
         self._api.forget()
         return self._read()
 

@@ -31,7 +31,7 @@ def load_all(text: str | bytes) -> list[Any]:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             line = f"line {event.start_mark.line + 1}" if event.start_mark else "it"
             if isinstance(event, yaml.AliasEvent):
-                raise NotPlain(f"it uses an alias in {line}; write out what it stands for")
+                raise NotPlain(f"it uses an alias in {line}; write out its value")
             if depth > MAX_DEPTH:
                 raise NotPlain(f"it is nested too deeply in {line}")
         return list(yaml.load_all(text, Loader=loader))

@@ -157,7 +157,7 @@ def test_a_clusters_volumes_tell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({}, "neither settings nor kubeconfig nor volumes tell"),
+        ({}, "neither settings nor kubeconfig nor volumes show"),
         ({"REGIONS": "eu-west-1", "PROJECTS": "p"}, r"AWS \(REGIONS\) and Google Cloud \(PROJECTS"),
         ({"AWS_PROFILE": "x", "GOOGLE_CLOUD_PROJECT": "y"}, "could be meant"),
     ],

@@ -238,7 +238,7 @@ class Past:
         return found
 
     def _gap(self, name: str, longer: timedelta) -> str:
-        """Say whether it lies before a gap that has not lasted long enough."""
+        """Say whether it is before a gap that has not lasted long enough."""
         lists = [resolve(text, self._anchor) for text in lists_of(self._labels[name])]
         if not lists:
             return ""
@@ -251,7 +251,7 @@ class Past:
         for before, after in zip(times[place:], times[place + 1 :], strict=False):
             if after - before >= reach:
                 wait = min(self._settle + longer, reach - every)
-                return "it lies before a gap" if self._anchor - after < wait else ""
+                return "it is before a gap" if self._anchor - after < wait else ""
         return ""
 
 

@@ -173,7 +173,7 @@ def test_the_id_of_a_zone_names_no_region() -> None:
 )
 def test_refuses_what_is_no_region_or_zone(item: Json) -> None:
     """What looks like no region or zone of AWS is a problem, whatever else is said."""
-    assert str(problem_of(item)).startswith(("is not a", "cannot be told"))
+    assert str(problem_of(item)).startswith(("is not a", "is unknown"))
 
 
 def test_does_not_believe_what_a_volume_keeps_away_from() -> None:

@@ -249,7 +249,7 @@ class TestDnsEndpoint:
     def test_no_endpoint_at_all(self, known: Json, source: Cluster) -> None:
         """A cluster without an endpoint for us: how to give it one."""
         del known["endpoint"]
-        assert "has no endpoint that can be used: where its endpoint is private" in refused(
+        assert "has no endpoint that can be used: if its endpoint is private" in refused(
             source.read
         )
 

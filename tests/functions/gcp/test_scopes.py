@@ -172,7 +172,7 @@ class TestAUsersOwn:
             read(own)
         said = str(caught.value)
         assert f'User "{NUMBER}" cannot list' in said
-        assert "a User that is a number" in said
+        assert "A User that is a number" in said
         assert f"gcloud auth application-default login --scopes=openid,{EMAIL},{PLATFORM}" in said
 
 
@@ -185,7 +185,7 @@ def test_a_machine_whose_scopes_are_fixed(
     with pytest.raises(ClusterError) as caught:
         read(on_google(google_login, monkeypatch))
     assert f'User "{NUMBER}"' in str(caught.value)
-    assert "a User that is a number is a service account's unique id" in str(caught.value)
+    assert "A User that is a number is a service account's unique id" in str(caught.value)
 
 
 def test_another_identity_provider_asks_for_both_scopes(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_prints_json(told: Told) -> None:
         (["PT1H"], "'PT1H': has 1 duration; at least two are needed"),
         (["pt1h,p1d"], "write 'PT1H P1D'"),
         (["P1D P7D", "--compare", "x"], "'x': 'x' is not an ISO 8601 duration"),
-        (["P1D P7D", "--size", "huge"], "--size huge: is no size; one such as 100Gi would do"),
+        (["P1D P7D", "--size", "huge"], "--size huge: is not a size; write such as 100Gi"),
         (["P1D P7D", "--change", "lots"], "--change lots: write a part of the disk in a time"),
         (["P1D P7D", "--change", "100%/day"], "--change 100%/day: write a part of the disk"),
     ],

@@ -142,7 +142,7 @@ def test_a_bucket_that_fails_is_said() -> None:
     """Nobody can tell then whether rules are missing."""
     world = lived(1)
     world.bucket.trouble = lambda call, name: "before" if name == KNOWN else ""
-    assert any("cannot tell whether rules are missing" in t for t in lost(world.run().report))
+    assert any("cannot check whether rules are missing" in t for t in lost(world.run().report))
 
 
 def test_what_cannot_be_remembered_is_said() -> None:

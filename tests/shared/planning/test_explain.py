@@ -151,7 +151,7 @@ def test_changes_nothing() -> None:
 def test_tells_of_a_few_disks_at_once() -> None:
     """A whole estate would be no explanation, and no answer of 6 MB."""
     assert 20 == len(World(20).run(mode="explain").report.explanations)
-    with pytest.raises(RequestError, match=r"explain would tell of 21 disks; name up to 20"):
+    with pytest.raises(RequestError, match=r"explain would show 21 disks; name up to 20"):
         World(21).run(mode="explain")
 
 

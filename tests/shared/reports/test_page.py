@@ -154,7 +154,7 @@ def test_costs_are_a_range_with_what_was_assumed() -> None:
     low, high, least, most = (float(part.replace(",", "")) for part in match.groups())
     assert 100 < low < high
     assert pytest.approx((low * 0.05, high * 0.05), abs=0.03) == (least, most)
-    assert "they are taken to be full. Assumed: 1% to 5% of the blocks change in a day" in found
+    assert "we assume that they are full. Assumed: 1% to 5% of the blocks change in a day" in found
 
 
 def test_costs_go_by_what_the_cloud_tells() -> None:
@@ -164,11 +164,11 @@ def test_costs_go_by_what_the_cloud_tells() -> None:
     full = [msgspec.structs.replace(s, size=100, full=10 * gib) for s in points]
     found = Reader(page(good, snapshots=full)).text
     assert "Storage: 10.0 GiB for the newest snapshot alone" in found
-    assert "The cloud tells what each takes alone, and not what they share. Assumed: 1%" in found
+    assert "The cloud says what each takes alone, and not what they share. Assumed: 1%" in found
     stored = [msgspec.structs.replace(s, size=100, stored=gib) for s in points]
     found = Reader(page(good, snapshots=stored)).text
     assert f"{len(points)} GiB, ${len(points) * 0.05:.2f} a month, for 1 disk with" in found
-    assert "The cloud tells what they take. Assumed: $0.05 for a GiB in a month." in found
+    assert "The cloud says what they take. Assumed: $0.05 for a GiB in a month." in found
 
 
 def test_tells_what_changed_since_the_page_before() -> None:

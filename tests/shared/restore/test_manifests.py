@@ -157,7 +157,7 @@ def test_sizes_are_compared_as_kubernetes_does(smaller: str, larger: str) -> Non
 
 
 def test_a_size_that_nothing_tells_is_asked_for() -> None:
-    with pytest.raises(RequestError, match="Say it with --size"):
+    with pytest.raises(RequestError, match="Add --size"):
         made(known=[], size=None)
     request = RestoreRequest(namespace="shop", claim="data", size="5Gi")
     assert storage(made(request, known=[], size=None)) == "5Gi"

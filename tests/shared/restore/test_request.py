@@ -44,7 +44,10 @@ def test_a_time_without_a_zone_is_utc() -> None:
             "--at last week: is no time; write such as 'yesterday",
         ),
         ({"claim": "a/b", "at": "0001-01-01T00:00+23:59"}, "is no time"),
-        ({"claim": "a/b", "at": "2026-06-15T12:00:01Z"}, "lies ahead; it is 2026-06-15 12:00:00"),
+        (
+            {"claim": "a/b", "at": "2026-06-15T12:00:01Z"},
+            "is in the future; it is 2026-06-15 12:00:00",
+        ),
         ({"claim": "a/b", "name": "B"}, "--name B: is no name"),
         ({"claim": "a/b", "into": "a.b"}, "--namespace a.b: is no name"),
         ({"claim": "a/b", "size": "200 GB"}, "--size 200 GB: is not a size"),

@@ -47,7 +47,7 @@ def test_reads(text: str, wanted: str) -> None:
         ("2026-02-30", "is no time"),
         ("06/14/2026", "is no time"),
         ("UTC", "is no time"),
-        ("18:00", "lies ahead; it is 2026-06-15 12:30"),
+        ("18:00", "is in the future; it is 2026-06-15 12:30"),
         ("2026-03-29 02:30", "does not exist in Europe/Berlin"),
         ("06:00 Mars/Olympus", "is no time zone"),
         ("0001-01-01T00:00+23:59", "is no time"),
