@@ -271,7 +271,9 @@ def test_a_pass_without_any_listing_fails(world: World) -> None:
     with pytest.raises(PassError) as caught:
         handler({}, context())
 
-    assert str(caught.value).startswith("no snapshots could be listed: eu-central-1: Unauthorized")
+    assert str(caught.value).startswith(
+        "no snapshots could be listed: eu-central-1, eu-west-1: Unauthorized"
+    )
     assert world.actions(*CHANGES) == []
     failed(world, str(caught.value))
 
