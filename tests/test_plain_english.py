@@ -35,6 +35,12 @@ def test_messages_are_plain(path: Path) -> None:
     assert plain.of_module(path.read_text()) == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "terraform").glob("*/*.tf")), ids=short)
+def test_terraform_is_plain(path: Path) -> None:
+    """What a plan refuses, and what a variable is, in plain words too."""
+    assert plain.of_terraform(path.read_text()) == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=short)
 def test_a_page_says_its_reader_and_its_purpose(path: Path) -> None:
     """`*For: people on call. Purpose: …*` is the first line after the title."""
@@ -110,6 +116,12 @@ def test_a_finding_says_where_and_what_to_write() -> None:
     """The line is that of the paragraph."""
     (found,) = plain.of_document("# Title\n\n```\ncode\n```\n\nMend\nit.\n")
     assert found == plain.Finding(7, "“Mend”: write fix, succeeds")
+
+
+def test_messages_are_found_in_terraform() -> None:
+    """Comments and single words are not messages; what is filled in is a word."""
+    text = '# "mend it"\na = "mend"\nb = "${x("y")} is \\"a\\": b would do."\n'
+    assert [line for line, _ in plain.of_terraform(text)] == [3]
 
 
 def test_an_indented_line_of_a_message_is_a_sentence_of_its_own() -> None:

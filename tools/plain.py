@@ -3,7 +3,7 @@
     python -m tools.plain docs/runbook.md shared/cli/rows.py
 
 Of a document everything counts but code, targets of links, and what `make docs` writes. Of a
-module the texts of its messages count: its strings, without docstrings.
+module the texts of its messages count: its strings, without docstrings. So they do of Terraform.
 """
 
 import ast
@@ -61,6 +61,8 @@ _CODE = re.compile(r"``.+?``|`[^`]*`", re.DOTALL)
 _TARGET = re.compile(r"\]\([^)]*\)|<https?:[^>]*>|https?://\S+")
 # In a message an empty line ends a part, and an indented line is one of its own, as code is.
 _APART = re.compile(r"\n(?=\n| )|(?<=\n)\n")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_FILLED = re.compile(r"\$\{[^}]*\}")
 _BEGINS = re.compile(r" *([-*+]|\d+\.|#+|>) |\s*$| *\|")
 
 
@@ -89,6 +91,18 @@ def of_module(text: str) -> list[Finding]:
         for line, said in _strings(text)
         for part in _APART.split(said)
         for found in _look(line, part, False)
+    ]
+
+
+def of_terraform(text: str) -> list[Finding]:
+    """Look at the strings of Terraform: messages, descriptions and what is printed."""
+    return [
+        found
+        for number, line in enumerate(text.splitlines(), 1)
+        if not line.lstrip().startswith("#")
+        for part in _QUOTED.findall(_FILLED.sub("x", line))
+        if re.search(r"[a-z] [a-z]", part)
+        for found in _look(number, _CODE.sub("code", part), False)
     ]
 
 
@@ -150,7 +164,7 @@ def main(paths: list[str]) -> int:
     """Print what is found in files."""
     found = 0
     for path in map(Path, paths):
-        look = of_module if path.suffix == ".py" else of_document
+        look = {".py": of_module, ".tf": of_terraform}.get(path.suffix, of_document)
         for line, what in look(path.read_text()):
             print(f"{path}:{line}: {what}")
             found += 1

@@ -19,12 +19,12 @@ output "bucket" {
 }
 
 output "mirror_url" {
-  description = "Where the mirror of the rules lies, and the rest beside it: `MIRROR_URL` of the command line."
+  description = "Where the mirror of the rules is stored, and the rest beside it: `MIRROR_URL` of the command line."
   value       = local.mirror_url
 }
 
 output "report_url" {
-  description = "Where the report lies as a page, where `report_html` asks for it; else null."
+  description = "Where the report is stored as a page, if `report_html` is set; else null."
   value       = var.report_html ? local.page_url : null
 }
 
@@ -75,7 +75,7 @@ locals {
 output "next_commands" {
   description = "What to run next, from the folder of the project."
   value = join("\n", concat(local.manifests, [
-    "# what a pass would do, and why; changes nothing",
+    "# what a pass will do, and why; changes nothing",
     "${local.invoke} --payload '${jsonencode({ mode = "plan" })}' plan.json && cat plan.json",
     "# what was missed, at once",
     "${local.invoke} --payload '${jsonencode({ mode = "backfill" })}' backfill.json && cat backfill.json",

@@ -9,57 +9,57 @@ variable "cluster_name" {
 
   validation {
     condition     = !startswith(var.cluster_name, "arn:")
-    error_message = "cluster_name should be the name of the cluster, not its ARN: what stands after \"cluster/\", ${try(split("cluster/", var.cluster_name)[1], "such as production")}."
+    error_message = "cluster_name must be the name of the cluster, not its ARN: the part after \"cluster/\", ${try(split("cluster/", var.cluster_name)[1], "such as production")}."
   }
 
   validation {
     condition     = var.cluster_name == "" || var.kube_config_secret != "" || can(regex("^[0-9A-Za-z][-_0-9A-Za-z]{0,99}$", var.cluster_name)) || startswith(var.cluster_name, "arn:")
-    error_message = "cluster_name should be the name of an EKS cluster: up to 100 letters, digits, - and _."
+    error_message = "cluster_name must be the name of an EKS cluster: up to 100 letters, digits, - and _."
   }
 
   validation {
     condition     = var.cluster_name != "" || var.rules_from == "mirror" || var.kube_config_secret != ""
-    error_message = "cluster_name should name the EKS cluster, unless kube_config_secret names a secret that holds a kubeconfig, or rules_from is mirror."
+    error_message = "cluster_name must name the EKS cluster, unless kube_config_secret names a secret that holds a kubeconfig, or rules_from is mirror."
   }
 
   validation {
     condition     = can(regex("^[ -#%-~]*$", var.cluster_name))
-    error_message = "cluster_name must be ASCII characters without $: it stands in the function's policy."
+    error_message = "cluster_name must be ASCII characters without $: the function's policy contains it."
   }
 
   validation {
     condition     = var.cluster_name != "" || var.cluster_id != ""
-    error_message = "cluster_name or cluster_id should be set: snapshots are labelled with it, and the alarms look for it."
+    error_message = "cluster_name or cluster_id must be set: snapshots are labelled with it, and the alarms look for it."
   }
 }
 
 variable "cluster_id" {
-  description = "Label that tells this cluster's snapshots from another's in the same account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
+  description = "Label that marks this cluster's snapshots, where several clusters share an account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = length(var.cluster_id) <= 255 && trimspace(var.cluster_id) == var.cluster_id
-    error_message = "cluster_id should be up to 255 characters, without blanks around them: it is the value of a tag."
+    error_message = "cluster_id must be up to 255 characters, without blanks around them: it is the value of a tag."
   }
 
   # IAM takes no others in a policy, and reads $ as the beginning of a variable.
   validation {
     condition     = can(regex("^[ -#%-~]*$", var.cluster_id))
-    error_message = "cluster_id must be ASCII characters without $, such as production-eu: it stands in the function's policy."
+    error_message = "cluster_id must be ASCII characters without $, such as production-eu: the function's policy contains it."
   }
 }
 
 variable "kube_config_secret" {
-  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`, in Secret Manager."
+  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE. On AWS: its ARN or name in Secrets Manager. On Google Cloud: `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^[-\\w/+=.@:]{0,600}$", var.kube_config_secret))
-    error_message = "kube_config_secret should be the ARN or name of a secret that holds a kubeconfig, not what it holds."
+    error_message = "kube_config_secret must be the ARN or name of a secret that holds a kubeconfig, not what it holds."
   }
 }
 
@@ -78,7 +78,7 @@ variable "deltas_annotation_key" {
 
   validation {
     condition     = var.deltas_annotation_key != ""
-    error_message = "deltas_annotation_key should be the key of an annotation, such as backup.kubernetes.io/deltas."
+    error_message = "deltas_annotation_key must be the key of an annotation, such as backup.kubernetes.io/deltas."
   }
 }
 
@@ -90,12 +90,12 @@ variable "snapshot_author_label" {
 
   validation {
     condition     = length(var.snapshot_author_label) > 0 && length(var.snapshot_author_label) <= 255
-    error_message = "snapshot_author_label should be 1 to 255 characters: it is the value of a tag."
+    error_message = "snapshot_author_label must be 1 to 255 characters: it is the value of a tag."
   }
 
   validation {
     condition     = can(regex("^[ -#%-~]*$", var.snapshot_author_label))
-    error_message = "snapshot_author_label must be ASCII characters without $: it stands in the function's policy."
+    error_message = "snapshot_author_label must be ASCII characters without $: the function's policy contains it."
   }
 }
 
@@ -107,7 +107,7 @@ variable "snapshot_author_label_key" {
 
   validation {
     condition     = can(regex("^[\\w.:/=+@-]{1,128}$", var.snapshot_author_label_key)) && !startswith(var.snapshot_author_label_key, "aws:")
-    error_message = "snapshot_author_label_key should be up to 128 letters, digits and . : / = + @ - _, not beginning with aws:."
+    error_message = "snapshot_author_label_key must be up to 128 letters, digits and . : / = + @ - _, not beginning with aws:."
   }
 }
 
@@ -119,7 +119,7 @@ variable "keep_label" {
 
   validation {
     condition     = can(regex("^[a-z][-_a-z0-9]{0,62}$", var.keep_label))
-    error_message = "keep_label should be a letter, then up to 62 lowercase letters, digits, - and _."
+    error_message = "keep_label must be a letter, then up to 62 lowercase letters, digits, - and _."
   }
 }
 
@@ -131,7 +131,7 @@ variable "snapshot_datetime_format" {
 
   validation {
     condition     = var.snapshot_datetime_format != ""
-    error_message = "snapshot_datetime_format should be a strftime format to the minute at least, such as %d%m%y-%H%M%S."
+    error_message = "snapshot_datetime_format must be a strftime format to the minute at least, such as %d%m%y-%H%M%S."
   }
 }
 
@@ -146,7 +146,7 @@ variable "schedule_period" {
       for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.schedule_period}") : part[0] * local.units[part[1]]])] :
       seconds >= 60 && seconds % 60 == 0 && seconds <= 86400
     ])
-    error_message = "schedule_period should be whole minutes, from PT1M to P1D, such as PT5M for every five minutes."
+    error_message = "schedule_period must be whole minutes, from PT1M to P1D, such as PT5M for every five minutes."
   }
 }
 
@@ -158,7 +158,7 @@ variable "disk_rule_namespaces" {
 
   validation {
     condition     = alltrue([for name in var.disk_rule_namespaces : can(regex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", name))])
-    error_message = "disk_rule_namespaces should be names of namespaces, such as [\"kube-system\"], or empty for all."
+    error_message = "disk_rule_namespaces must be names of namespaces, such as [\"kube-system\"], or empty for all."
   }
 }
 
@@ -170,7 +170,7 @@ variable "default_sources" {
 
   validation {
     condition     = alltrue([for name in var.default_sources : contains(["namespaces", "storageclasses", "policies"], name)])
-    error_message = "default_sources should be some of namespaces, storageclasses and policies, or empty for none."
+    error_message = "default_sources must be some of namespaces, storageclasses and policies, or empty for none."
   }
 }
 
@@ -182,7 +182,7 @@ variable "rules_from" {
 
   validation {
     condition     = contains(["cluster", "mirror"], var.rules_from)
-    error_message = "rules_from should be cluster or mirror."
+    error_message = "rules_from must be cluster or mirror."
   }
 }
 
@@ -197,12 +197,12 @@ variable "mirror_max_age" {
       for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.mirror_max_age}") : part[0] * local.units[part[1]]])] :
       seconds >= 600 && seconds <= 31 * 86400
     ])
-    error_message = "mirror_max_age should be an ISO 8601 duration from PT10M to P31D, such as P1D."
+    error_message = "mirror_max_age must be an ISO 8601 duration from PT10M to P31D, such as P1D."
   }
 }
 
 variable "settle_after" {
-  description = "What a former, mistyped or vanished rule kept, and what names no rule, is deleted only when snapshots under just the present rules reach back as long. At least `P1D`."
+  description = "For how long a disk's rules must have been unchanged before snapshots are deleted that a former, mistyped or vanished rule kept, or that name no rule. At least `P1D`."
   type        = string
   default     = "P14D"
   nullable    = false
@@ -217,14 +217,14 @@ variable "settle_after" {
 }
 
 variable "orphans" {
-  description = "What becomes of snapshots of this cluster whose disk no rule covers any more. `expire`: they go by the deltas that they bear, the newest never."
+  description = "What becomes of snapshots of this cluster whose disk no rule covers any more. `expire`: they expire, each by its own deltas; the newest never does."
   type        = string
   default     = "keep"
   nullable    = false
 
   validation {
     condition     = contains(["keep", "expire"], var.orphans)
-    error_message = "orphans should be keep or expire."
+    error_message = "orphans must be keep or expire."
   }
 }
 
@@ -239,7 +239,7 @@ variable "orphan_grace" {
       for seconds in [sum([for part in regexall("(\\d+)([DHMS])", "0D${var.orphan_grace}") : part[0] * local.units[part[1]]])] :
       seconds <= 3650 * 86400
     ])
-    error_message = "orphan_grace should be an ISO 8601 duration up to P3650D, such as P30D."
+    error_message = "orphan_grace must be an ISO 8601 duration up to P3650D, such as P30D."
   }
 }
 
@@ -273,7 +273,7 @@ variable "ping_url" {
 
   validation {
     condition     = can(regex("^(https?://\\S+)?$", var.ping_url))
-    error_message = "ping_url should be a URL such as https://example.com/ping."
+    error_message = "ping_url must be a URL such as https://example.com/ping."
   }
 }
 
@@ -286,7 +286,7 @@ variable "heartbeat_url" {
 
   validation {
     condition     = can(regex("^(https?://\\S+)?$", var.heartbeat_url))
-    error_message = "heartbeat_url should be a URL such as https://example.com/ping."
+    error_message = "heartbeat_url must be a URL such as https://example.com/ping."
   }
 }
 
@@ -298,7 +298,7 @@ variable "log_level" {
 
   validation {
     condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
-    error_message = "log_level should be DEBUG, INFO, WARNING or ERROR."
+    error_message = "log_level must be DEBUG, INFO, WARNING or ERROR."
   }
 }
 
@@ -309,17 +309,17 @@ variable "regions" {
 
   validation {
     condition     = var.regions == null || try(length(var.regions) > 0, true)
-    error_message = "regions should name at least one region, such as [\"eu-west-1\"]; leave it out for the current one."
+    error_message = "regions must name at least one region, such as [\"eu-west-1\"]; leave it out for the current one."
   }
 
   validation {
     condition     = alltrue([for name in coalesce(var.regions, []) : can(regex("^[a-z]{2,4}(-[a-z]+)+-\\d{1,2}$", name))])
-    error_message = "regions should be names of regions, such as eu-west-1: not of zones, such as eu-west-1a, which has one letter more."
+    error_message = "regions must be names of regions, such as eu-west-1: not of zones, such as eu-west-1a, which has one letter more."
   }
 
   validation {
     condition     = length(distinct(coalesce(var.regions, []))) == length(coalesce(var.regions, []))
-    error_message = "regions should name each region once."
+    error_message = "regions must name each region once."
   }
 }
 

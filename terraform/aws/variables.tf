@@ -8,7 +8,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][-a-z0-9]{0,30}[a-z0-9]$", var.name))
-    error_message = "name should be 2 to 32 lowercase letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+    error_message = "name must be 2 to 32 lowercase letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
   }
 }
 
@@ -39,7 +39,7 @@ variable "zip_object" {
 }
 
 variable "zip_url" {
-  description = "The artefact as a URL with its SHA-256 checksum, both from a release. Who applies needs `sh` and `curl`. Credentials, if any, come from `~/.netrc`."
+  description = "The artefact as a URL with its SHA-256 checksum, both from a release. The machine that applies needs `sh` and `curl`. Credentials, if any, come from `~/.netrc`."
   type = object({
     url    = string
     sha256 = string
@@ -65,7 +65,7 @@ variable "architecture" {
 
   validation {
     condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "architecture should be arm64 or x86_64."
+    error_message = "architecture must be arm64 or x86_64."
   }
 }
 
@@ -77,7 +77,7 @@ variable "memory" {
 
   validation {
     condition     = var.memory >= 256 && var.memory <= 10240 && floor(var.memory) == var.memory
-    error_message = "memory should be a whole number of megabytes from 256 to 10240."
+    error_message = "memory must be a whole number of megabytes from 256 to 10240."
   }
 }
 
@@ -89,7 +89,7 @@ variable "timeout" {
 
   validation {
     condition     = var.timeout >= 240 && var.timeout <= 900 && floor(var.timeout) == var.timeout
-    error_message = "timeout should be a whole number of seconds from 240 to 900."
+    error_message = "timeout must be a whole number of seconds from 240 to 900."
   }
 }
 
@@ -100,7 +100,7 @@ variable "reserved_concurrency" {
 
   validation {
     condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency == -1 || var.reserved_concurrency >= 1
-    error_message = "reserved_concurrency should be 1 or more, or -1 to reserve none. To pause passes, disable the schedules with paused = true."
+    error_message = "reserved_concurrency must be 1 or more, or -1 to reserve none. To pause passes, disable the schedules with paused = true."
   }
 }
 
@@ -125,7 +125,7 @@ variable "bucket" {
 
   validation {
     condition     = var.bucket == null ? true : can(regex("^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$", var.bucket))
-    error_message = "bucket should be a bucket's name alone, such as my-backups, without s3:// and folders."
+    error_message = "bucket must be a bucket's name alone, such as my-backups, without s3:// and folders."
   }
 }
 
@@ -137,7 +137,7 @@ variable "report_days" {
 
   validation {
     condition     = var.report_days >= 1 && floor(var.report_days) == var.report_days
-    error_message = "report_days should be a whole number of days, 1 or more."
+    error_message = "report_days must be a whole number of days, 1 or more."
   }
 }
 
@@ -149,7 +149,7 @@ variable "log_days" {
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_days)
-    error_message = "log_days should be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
+    error_message = "log_days must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
   }
 }
 
@@ -160,7 +160,7 @@ variable "kms_key_arn" {
 
   validation {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:[-a-z]+:kms:[-a-z0-9]+:\\d{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn should be the ARN of a key, such as arn:aws:kms:eu-west-1:123456789012:key/…, not its id and not an alias."
+    error_message = "kms_key_arn must be the ARN of a key, such as arn:aws:kms:eu-west-1:123456789012:key/…, not its id and not an alias."
   }
 }
 
@@ -171,7 +171,7 @@ variable "kube_config_secret_kms_key_arn" {
 
   validation {
     condition     = var.kube_config_secret_kms_key_arn == null ? true : can(regex("^arn:[-a-z]+:kms:[-a-z0-9]+:\\d{12}:key/", var.kube_config_secret_kms_key_arn))
-    error_message = "kube_config_secret_kms_key_arn should be the ARN of a key, not its id and not an alias."
+    error_message = "kube_config_secret_kms_key_arn must be the ARN of a key, not its id and not an alias."
   }
 }
 
@@ -182,7 +182,7 @@ variable "permissions_boundary" {
 
   validation {
     condition     = var.permissions_boundary == null ? true : can(regex("^arn:[-a-z]+:iam::(\\d{12}|aws):policy/", var.permissions_boundary))
-    error_message = "permissions_boundary should be the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+    error_message = "permissions_boundary must be the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
   }
 }
 
@@ -213,7 +213,7 @@ variable "subnet_ids" {
 
   validation {
     condition     = alltrue([for id in var.subnet_ids : startswith(id, "subnet-")])
-    error_message = "subnet_ids should be ids such as subnet-0123456789abcdef0."
+    error_message = "subnet_ids must be ids such as subnet-0123456789abcdef0."
   }
 }
 
@@ -225,7 +225,7 @@ variable "security_group_ids" {
 
   validation {
     condition     = alltrue([for id in var.security_group_ids : startswith(id, "sg-")])
-    error_message = "security_group_ids should be ids such as sg-0123456789abcdef0."
+    error_message = "security_group_ids must be ids such as sg-0123456789abcdef0."
   }
 
   validation {
@@ -241,7 +241,7 @@ variable "recycle_bin_days" {
 
   validation {
     condition     = var.recycle_bin_days == null ? true : var.recycle_bin_days >= 1 && var.recycle_bin_days <= 365 && floor(var.recycle_bin_days) == var.recycle_bin_days
-    error_message = "recycle_bin_days should be a whole number of days from 1 to 365."
+    error_message = "recycle_bin_days must be a whole number of days from 1 to 365."
   }
 }
 
@@ -253,12 +253,12 @@ variable "alarm_after_periods" {
 
   validation {
     condition     = var.alarm_after_periods >= 1 && floor(var.alarm_after_periods) == var.alarm_after_periods
-    error_message = "alarm_after_periods should be a whole number, 1 or more."
+    error_message = "alarm_after_periods must be a whole number, 1 or more."
   }
 
   validation {
     condition     = var.alarm_after_periods * local.period <= (local.period < 3600 ? 86400 : 7 * 86400)
-    error_message = "alarm_after_periods should be fewer: an alarm looks back a day at most, and seven where schedule_period is PT1H or more."
+    error_message = "alarm_after_periods must be fewer: an alarm looks back a day at most, and seven where schedule_period is PT1H or more."
   }
 }
 
@@ -277,7 +277,7 @@ variable "alarm_topic_arns" {
 
   validation {
     condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[-a-z]+:sns:", arn))])
-    error_message = "alarm_topic_arns should be ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:alarms."
+    error_message = "alarm_topic_arns must be ARNs of SNS topics, such as arn:aws:sns:eu-west-1:123456789012:alarms."
   }
 }
 
@@ -289,7 +289,7 @@ variable "alarm_emails" {
 
   validation {
     condition     = alltrue([for address in var.alarm_emails : can(regex("^[^@\\s]+@[^@\\s]+$", address))])
-    error_message = "alarm_emails should be addresses such as backups@example.com."
+    error_message = "alarm_emails must be addresses such as backups@example.com."
   }
 
   validation {

@@ -53,7 +53,7 @@ locals {
       }
       problems = {
         metric = "Problems", statistic = "Maximum"
-        text   = "Something is wrong with rules: the report says what would be right. Where it is an error, nothing of the disk is deleted."
+        text   = "A rule has a problem: the report says what is valid. If it is an error, nothing of the disk is deleted."
       }
     } :
     name => merge({

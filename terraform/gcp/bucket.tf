@@ -23,7 +23,7 @@ data "google_storage_bucket" "own" {
   lifecycle {
     postcondition {
       condition     = tostring(self.project_number) == data.google_project.bucket[0].number
-      error_message = "The bucket ${var.bucket} is not in bucket_project = ${var.bucket_project}, whose number is ${data.google_project.bucket[0].number}, but in the project with the number ${self.project_number}. `gcloud projects describe ${self.project_number} --format 'value(projectId)'` tells its ID, which is right."
+      error_message = "The bucket ${var.bucket} is not in bucket_project = ${var.bucket_project}, whose number is ${data.google_project.bucket[0].number}, but in the project with the number ${self.project_number}. `gcloud projects describe ${self.project_number} --format 'value(projectId)'` shows the project's ID: set bucket_project to it."
     }
   }
 }

@@ -160,15 +160,15 @@ resource "google_cloudfunctions2_function" "this" {
   lifecycle {
     precondition {
       condition     = length(local.gke) > 0 || var.kube_config_secret != "" || var.rules_from == "mirror"
-      error_message = "Nothing tells the cluster: cluster_name = \"projects/PROJECT/locations/LOCATION/clusters/CLUSTER\" would do for GKE, kube_config_secret for others, and rules_from = \"mirror\" where the function cannot reach it."
+      error_message = "No cluster is set. For GKE set cluster_name = \"projects/PROJECT/locations/LOCATION/clusters/CLUSTER\", for others kube_config_secret. If the function cannot reach the cluster, set rules_from = \"mirror\"."
     }
     precondition {
       condition     = var.rules_from == "cluster" || var.cluster_name != "" || var.cluster_id != ""
-      error_message = "Where rules_from is mirror nothing else tells whose snapshots they are: set cluster_id or cluster_name."
+      error_message = "rules_from = mirror needs a name of the cluster for its snapshots: set cluster_id or cluster_name."
     }
     precondition {
       condition     = var.timeout > local.seconds.deadline
-      error_message = "timeout = ${var.timeout} ends a pass before pass_deadline = ${var.pass_deadline} does: a timeout of ${min(1800, local.seconds.deadline + 60)} and a pass_deadline below it would do."
+      error_message = "timeout = ${var.timeout} ends a pass before pass_deadline = ${var.pass_deadline} does. Set a timeout of ${min(1800, local.seconds.deadline + 60)}, and a pass_deadline below it."
     }
   }
 

@@ -34,7 +34,7 @@ output "mirror_url" {
 }
 
 output "report_url" {
-  description = "Where the report lies as a page, where `report_html` asks for it; else null."
+  description = "Where the report is stored as a page, if `report_html` is set; else null."
   value       = var.report_html ? local.page_url : null
 }
 
@@ -78,14 +78,14 @@ output "next_commands" {
       "gcloud iam service-accounts add-iam-policy-binding ${google_service_account.mirror[0].email} ${local.in_project} --role=roles/iam.workloadIdentityUser --member='serviceAccount:${try(split("/", var.cluster_name)[1], var.project_id)}.svc.id.goog[k8s-snapshots/mirror]'",
     ],
     var.ingress == "ALLOW_ALL" ? [
-      "# what a pass would do, and why; changes nothing",
+      "# what a pass will do, and why; changes nothing",
       "${local.call} '${jsonencode({ mode = "plan" })}'",
       "# what was missed, at once",
       "${local.call} '${jsonencode({ mode = "backfill" })}'",
       ] : [
-      "# a pass, at once, by the scheduler, which comes from inside; its report lies in the bucket",
+      "# a pass, at once, by the scheduler, which comes from inside; its report is in the bucket",
       join("\n", [for job in google_cloud_scheduler_job.this : "gcloud scheduler jobs run ${job.name} --location ${var.region} ${local.in_project}"]),
-      "# what a pass would do, and why, from a machine in one of the project's networks",
+      "# what a pass will do, and why, from a machine in one of the project's networks",
       "${local.call} '${jsonencode({ mode = "plan" })}'",
     ],
     [

@@ -11,26 +11,26 @@ variable "cluster_name" {
     condition = var.cluster_name == "" || var.kube_config_secret != "" || var.rules_from == "mirror" || can(regex(
       "^projects/[^/\\s?#%]+/locations/[^/\\s?#%]+/clusters/[^/\\s?#%]+$", var.cluster_name
     ))
-    error_message = "cluster_name is not the full name of a GKE cluster: projects/PROJECT/locations/LOCATION/clusters/CLUSTER would do, the location being its region or zone. A name of another kind goes into cluster_id."
+    error_message = "cluster_name is not the full name of a GKE cluster; write projects/PROJECT/locations/LOCATION/clusters/CLUSTER, where LOCATION is its region or zone. Set a name of another kind as cluster_id."
   }
 }
 
 variable "cluster_id" {
-  description = "Label that tells this cluster's snapshots from another's in the same account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
+  description = "Label that marks this cluster's snapshots, where several clusters share an account. Default: `CLUSTER_NAME`, else the kubeconfig's cluster name."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "kube_config_secret" {
-  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE: on AWS the ARN or name of one in Secrets Manager, on Google Cloud `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`, in Secret Manager."
+  description = "A secret that holds a kubeconfig, for clusters that are neither EKS nor GKE. On AWS: its ARN or name in Secrets Manager. On Google Cloud: `projects/P/secrets/S`, or `projects/P/locations/L/secrets/S` of a regional one, perhaps with `/versions/V`."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^(projects/[^/\\s?#%]+/(locations/[a-z0-9-]+/)?secrets/[-\\w]+(/versions/[-\\w]+)?)?$", var.kube_config_secret))
-    error_message = "kube_config_secret is no name of a secret: projects/PROJECT/secrets/SECRET would do, or projects/PROJECT/locations/REGION/secrets/SECRET for a regional one, perhaps with /versions/VERSION behind it; not what the secret holds."
+    error_message = "kube_config_secret is not the name of a secret; write projects/PROJECT/secrets/SECRET, or projects/PROJECT/locations/REGION/secrets/SECRET for a regional one. It may end in /versions/VERSION. Do not write what the secret holds."
   }
 }
 
@@ -49,7 +49,7 @@ variable "deltas_annotation_key" {
 
   validation {
     condition     = trimspace(var.deltas_annotation_key) != ""
-    error_message = "deltas_annotation_key is empty: backup.kubernetes.io/deltas would do."
+    error_message = "deltas_annotation_key must not be empty; write such as backup.kubernetes.io/deltas."
   }
 }
 
@@ -61,7 +61,7 @@ variable "snapshot_author_label" {
 
   validation {
     condition     = trimspace(var.snapshot_author_label) != ""
-    error_message = "snapshot_author_label is empty: k8s-snapshots would do."
+    error_message = "snapshot_author_label must not be empty; write such as k8s-snapshots."
   }
 }
 
@@ -73,7 +73,7 @@ variable "snapshot_author_label_key" {
 
   validation {
     condition     = can(regex("^[a-z][-_a-z0-9]{0,62}$", var.snapshot_author_label_key))
-    error_message = "snapshot_author_label_key cannot be a key of a label: a letter, then up to 62 lowercase letters, digits, - and _ would do."
+    error_message = "snapshot_author_label_key must be a letter, then up to 62 lowercase letters, digits, - and _."
   }
 }
 
@@ -85,7 +85,7 @@ variable "keep_label" {
 
   validation {
     condition     = can(regex("^[a-z][-_a-z0-9]{0,62}$", var.keep_label))
-    error_message = "keep_label cannot be a key of a label: a letter, then up to 62 lowercase letters, digits, - and _ would do."
+    error_message = "keep_label must be a letter, then up to 62 lowercase letters, digits, - and _."
   }
 }
 
@@ -97,7 +97,7 @@ variable "snapshot_datetime_format" {
 
   validation {
     condition     = trimspace(var.snapshot_datetime_format) != ""
-    error_message = "snapshot_datetime_format is empty: %d%m%y-%H%M%S would do."
+    error_message = "snapshot_datetime_format must not be empty; write such as %d%m%y-%H%M%S."
   }
 }
 
@@ -109,7 +109,7 @@ variable "schedule_period" {
 
   validation {
     condition     = can(regex("^(PT([1-6]|10|12|15|20|30)M|PT([123468]|12)H|P1D)$", var.schedule_period))
-    error_message = "schedule_period must be at least a minute and divide an hour or a day evenly: PT1M, PT2M, PT3M, PT4M, PT5M, PT6M, PT10M, PT12M, PT15M, PT20M, PT30M, PT1H, PT2H, PT3H, PT4H, PT6H, PT8H, PT12H or P1D would do."
+    error_message = "schedule_period must be at least a minute and divide an hour or a day evenly. Write one of PT1M, PT2M, PT3M, PT4M, PT5M, PT6M, PT10M, PT12M, PT15M, PT20M, PT30M, PT1H, PT2H, PT3H, PT4H, PT6H, PT8H, PT12H and P1D."
   }
 }
 
@@ -121,7 +121,7 @@ variable "disk_rule_namespaces" {
 
   validation {
     condition     = alltrue([for name in var.disk_rule_namespaces : can(regex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", name))])
-    error_message = "disk_rule_namespaces holds something that is no name of a namespace: a list such as [\"shop\", \"billing\"] would do, and [] for all."
+    error_message = "disk_rule_namespaces must be names of namespaces, such as [\"shop\", \"billing\"], or [] for all."
   }
 }
 
@@ -133,7 +133,7 @@ variable "default_sources" {
 
   validation {
     condition     = alltrue([for name in var.default_sources : contains(["namespaces", "storageclasses", "policies"], name)])
-    error_message = "default_sources holds something that is no source: some of namespaces, storageclasses and policies would do, and [] for none."
+    error_message = "default_sources must be some of namespaces, storageclasses and policies, or [] for none."
   }
 }
 
@@ -145,7 +145,7 @@ variable "rules_from" {
 
   validation {
     condition     = contains(["cluster", "mirror"], var.rules_from)
-    error_message = "rules_from must be one of two: cluster or mirror would do."
+    error_message = "rules_from must be cluster or mirror."
   }
 }
 
@@ -162,12 +162,12 @@ variable "mirror_max_age" {
         [86400, 3600, 60, 1][place] * tonumber(coalesce(count, "0"))
       ])] : length >= 600 && length <= 2678400
     ]), false)
-    error_message = "mirror_max_age is no ISO 8601 duration in days, hours, minutes and seconds from PT10M to P31D: P1D would do."
+    error_message = "mirror_max_age must be an ISO 8601 duration in days, hours, minutes and seconds from PT10M to P31D, such as P1D."
   }
 }
 
 variable "pass_deadline" {
-  description = "How long a pass may take on Google Cloud and on the command line; what cannot end in time is left to the next. A Lambda goes by its own time-out."
+  description = "How long a pass may take on Google Cloud and on the command line; what cannot end in time is left to the next. A Lambda uses its own time-out."
   type        = string
   default     = "PT8M"
   nullable    = false
@@ -179,12 +179,12 @@ variable "pass_deadline" {
         [86400, 3600, 60, 1][place] * tonumber(coalesce(count, "0"))
       ])] : length >= 60 && length <= 3300
     ]), false)
-    error_message = "pass_deadline is no ISO 8601 duration from PT1M to PT55M: PT8M would do."
+    error_message = "pass_deadline must be an ISO 8601 duration from PT1M to PT55M, such as PT8M."
   }
 }
 
 variable "settle_after" {
-  description = "What a former, mistyped or vanished rule kept, and what names no rule, is deleted only when snapshots under just the present rules reach back as long. At least `P1D`."
+  description = "For how long a disk's rules must have been unchanged before snapshots are deleted that a former, mistyped or vanished rule kept, or that name no rule. At least `P1D`."
   type        = string
   default     = "P14D"
   nullable    = false
@@ -201,14 +201,14 @@ variable "settle_after" {
 }
 
 variable "orphans" {
-  description = "What becomes of snapshots of this cluster whose disk no rule covers any more. `expire`: they go by the deltas that they bear, the newest never."
+  description = "What becomes of snapshots of this cluster whose disk no rule covers any more. `expire`: they expire, each by its own deltas; the newest never does."
   type        = string
   default     = "keep"
   nullable    = false
 
   validation {
     condition     = contains(["keep", "expire"], var.orphans)
-    error_message = "orphans must be one of two: keep or expire would do."
+    error_message = "orphans must be keep or expire."
   }
 }
 
@@ -225,7 +225,7 @@ variable "orphan_grace" {
         [86400, 3600, 60, 1][place] * tonumber(coalesce(count, "0"))
       ])] : length >= 0 && length <= 315360000
     ]), false)
-    error_message = "orphan_grace is no ISO 8601 duration in days, hours, minutes and seconds from PT0S to P3650D: P30D would do."
+    error_message = "orphan_grace must be an ISO 8601 duration in days, hours, minutes and seconds from PT0S to P3650D, such as P30D."
   }
 }
 
@@ -259,7 +259,7 @@ variable "ping_url" {
 
   validation {
     condition     = can(regex("^(https?://\\S+)?$", var.ping_url))
-    error_message = "ping_url is no URL: one such as https://example.com/ping would do."
+    error_message = "ping_url is not a URL; write such as https://example.com/ping."
   }
 }
 
@@ -272,7 +272,7 @@ variable "heartbeat_url" {
 
   validation {
     condition     = can(regex("^(https?://\\S+)?$", var.heartbeat_url))
-    error_message = "heartbeat_url is no URL: one such as https://example.com/ping would do."
+    error_message = "heartbeat_url is not a URL; write such as https://example.com/ping."
   }
 }
 
@@ -284,7 +284,7 @@ variable "log_level" {
 
   validation {
     condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
-    error_message = "log_level must be one of four: DEBUG, INFO, WARNING or ERROR would do."
+    error_message = "log_level must be DEBUG, INFO, WARNING or ERROR."
   }
 }
 
@@ -296,7 +296,7 @@ variable "gcloud_project" {
 
   validation {
     condition     = can(regex("^(([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9])?$", var.gcloud_project))
-    error_message = "gcloud_project is no ID of a project: one such as shop-production would do, not its number or display name."
+    error_message = "gcloud_project is not the ID of a project; write such as shop-production, not its number or display name."
   }
 }
 
@@ -308,7 +308,7 @@ variable "projects" {
 
   validation {
     condition     = alltrue([for name in var.projects : can(regex("^([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]$", name))])
-    error_message = "projects holds something that is no ID of a project: a list such as [\"shop-production\", \"shop-staging\"] would do, without empty entries, numbers or display names."
+    error_message = "projects must be IDs of projects, such as [\"shop-production\", \"shop-staging\"], without empty entries, numbers or display names."
   }
 }
 
@@ -320,7 +320,7 @@ variable "storage_location" {
 
   validation {
     condition     = can(regex("^([a-z]+|[a-z]+-[a-z]+[0-9]+)?$", var.storage_location))
-    error_message = "storage_location is no location: one such as eu or europe-west1 would do."
+    error_message = "storage_location is not a location; write such as eu or europe-west1."
   }
 }
 
@@ -332,7 +332,7 @@ variable "snapshot_tag" {
 
   validation {
     condition     = can(regex("^(tagKeys/[0-9]+=tagValues/[0-9]+)?$", var.snapshot_tag))
-    error_message = "snapshot_tag is no tag by its permanent IDs: tagKeys/123456789012=tagValues/567890123456 is right; gcloud resource-manager tags values list --parent=tagKeys/KEY tells them."
+    error_message = "snapshot_tag is not a tag by its permanent IDs; write such as tagKeys/123456789012=tagValues/567890123456. gcloud resource-manager tags values list --parent=tagKeys/KEY prints them."
   }
 }
 

@@ -7,7 +7,7 @@ variable "project_id" {
 
   validation {
     condition     = can(regex("^([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]$", var.project_id))
-    error_message = "project_id is no ID of a project: one such as shop-production would do, not its number or display name."
+    error_message = "project_id is not the ID of a project; write such as shop-production, not its number or display name."
   }
 }
 
@@ -18,7 +18,7 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]+(-[a-z]+)*-[a-z]+[0-9]{1,2}$", var.region))
-    error_message = "region is no region: one such as europe-west1 would do, without a zone's letter."
+    error_message = "region is not a region; write such as europe-west1, without a zone's letter."
   }
 }
 
@@ -31,7 +31,7 @@ variable "name" {
   validation {
     # A service account's ID has 6 to 30 characters, and "-mirror" comes behind it.
     condition     = can(regex("^[a-z][-a-z0-9]{4,21}[a-z0-9]$", var.name))
-    error_message = "name must be a letter, then lowercase letters, digits and -, 6 to 23 characters in all, none of them a - at the end: k8s-snapshots or snapshots-shop would do."
+    error_message = "name must be a letter, then lowercase letters, digits and -, 6 to 23 characters in all, and must not end in -; write such as k8s-snapshots or snapshots-shop."
   }
 }
 
@@ -75,7 +75,7 @@ variable "zip_object" {
 }
 
 variable "zip_url" {
-  description = "The artefact as a URL with its SHA-256 checksum, both from a release. Who applies needs `sh` and `curl`. Credentials, if any, come from `~/.netrc`."
+  description = "The artefact as a URL with its SHA-256 checksum, both from a release. The machine that applies needs `sh` and `curl`. Credentials, if any, come from `~/.netrc`."
   type = object({
     url    = string
     sha256 = string
@@ -101,7 +101,7 @@ variable "memory" {
 
   validation {
     condition     = can(regex("^[1-9][0-9]*(Mi|Gi|M|G)$", var.memory))
-    error_message = "memory is no amount: 512Mi or 1Gi would do."
+    error_message = "memory is not an amount; write such as 512Mi or 1Gi."
   }
 }
 
@@ -113,7 +113,7 @@ variable "cpu" {
 
   validation {
     condition     = can(regex("^([1248]|0\\.[0-9]+)$", var.cpu))
-    error_message = "cpu is no number of CPUs: 1 would do, or a fraction such as 0.5, 2, 4 and 8."
+    error_message = "cpu is not a number of CPUs; write 1, 2, 4, 8 or a fraction such as 0.5."
   }
 }
 
@@ -125,19 +125,19 @@ variable "timeout" {
 
   validation {
     condition     = var.timeout >= 60 && var.timeout <= 1800 && floor(var.timeout) == var.timeout
-    error_message = "timeout must be a whole number of seconds from 60 to 1800: 540 would do."
+    error_message = "timeout must be a whole number of seconds from 60 to 1800, such as 540."
   }
 }
 
 variable "ingress" {
-  description = "Who reaches the function's address: `ALLOW_ALL`, where IAM alone decides whose call is taken, or `ALLOW_INTERNAL_ONLY`, where it must also come from the project's networks or its scheduler."
+  description = "Who reaches the function's address. `ALLOW_ALL`: only IAM decides who may call. `ALLOW_INTERNAL_ONLY`: a call must also come from the project's networks or its scheduler."
   type        = string
   default     = "ALLOW_ALL"
   nullable    = false
 
   validation {
     condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_ONLY"], var.ingress)
-    error_message = "ingress must be one of two: ALLOW_ALL or ALLOW_INTERNAL_ONLY would do."
+    error_message = "ingress must be ALLOW_ALL or ALLOW_INTERNAL_ONLY."
   }
 }
 
@@ -149,7 +149,7 @@ variable "invokers" {
 
   validation {
     condition     = alltrue([for who in var.invokers : can(regex("^(user|group|domain|serviceAccount|principal|principalSet):.+$", who))])
-    error_message = "invokers holds something that is no principal, or everybody: [\"user:ann@example.com\"] would do, or group:, serviceAccount:, domain:, principal: and principalSet:; allUsers is refused, since a call can delete snapshots."
+    error_message = "invokers must be principals, such as [\"user:ann@example.com\"]; group:, serviceAccount:, domain:, principal: and principalSet: are valid too. allUsers is refused, since a call can delete snapshots."
   }
 }
 
@@ -161,7 +161,7 @@ variable "vpc_connector" {
 
   validation {
     condition     = can(regex("^(projects/[^/]+/locations/[^/]+/connectors/[^/]+)?$", var.vpc_connector))
-    error_message = "vpc_connector is no ID of a connector: projects/PROJECT/locations/REGION/connectors/CONNECTOR would do."
+    error_message = "vpc_connector is not the ID of a connector; write projects/PROJECT/locations/REGION/connectors/CONNECTOR."
   }
   validation {
     condition     = var.vpc_connector == "" || var.subnetwork == ""
@@ -177,7 +177,7 @@ variable "subnetwork" {
 
   validation {
     condition     = can(regex("^(projects/[^/]+/regions/[^/]+/subnetworks/[^/]+)?$", var.subnetwork))
-    error_message = "subnetwork is not the full name of one: projects/PROJECT/regions/REGION/subnetworks/SUBNETWORK would do."
+    error_message = "subnetwork is not the full name of one; write projects/PROJECT/regions/REGION/subnetworks/SUBNETWORK."
   }
 }
 
@@ -196,7 +196,7 @@ variable "egress" {
 
   validation {
     condition     = contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], var.egress)
-    error_message = "egress must be one of two: PRIVATE_RANGES_ONLY or ALL_TRAFFIC would do."
+    error_message = "egress must be PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
   }
 }
 
@@ -222,19 +222,19 @@ variable "bucket" {
 
   validation {
     condition     = can(regex("^([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])?$", var.bucket))
-    error_message = "bucket is no name of a bucket: one such as shop-backups would do, without gs:// and without a path."
+    error_message = "bucket is not the name of a bucket; write such as shop-backups, without gs:// and without a path."
   }
 }
 
 variable "bucket_project" {
-  description = "The project of `bucket`, where it is another than `project_id`: the roles on the bucket are made there, since those of one project cannot be granted on what another has. The plan compares it with the bucket's, which must exist by then and be readable to who plans (`storage.buckets.get`, `resourcemanager.projects.get`); where it is empty, that the bucket is of another project shows only at apply."
+  description = "The project of `bucket`, if it is not `project_id`. The roles on the bucket are made there, since roles of one project cannot be granted in another. The plan compares it with the bucket's project; for that the bucket must exist and you must be able to read both (`storage.buckets.get`, `resourcemanager.projects.get`). If it is empty, a bucket of another project is noticed only at apply."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^(([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9])?$", var.bucket_project))
-    error_message = "bucket_project is no ID of a project: one such as shop-backups is right, not its number or display name."
+    error_message = "bucket_project is not the ID of a project; write such as shop-backups, not its number or display name."
   }
   validation {
     condition     = var.bucket_project == "" || var.bucket != ""
@@ -257,7 +257,7 @@ variable "kms_key" {
 
   validation {
     condition     = can(regex("^(projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)?$", var.kms_key))
-    error_message = "kms_key is not the full name of a key: projects/P/locations/L/keyRings/R/cryptoKeys/K would do, without a version."
+    error_message = "kms_key is not the full name of a key; write projects/P/locations/L/keyRings/R/cryptoKeys/K, without a version."
   }
 }
 
@@ -269,7 +269,7 @@ variable "report_days" {
 
   validation {
     condition     = var.report_days >= 1 && floor(var.report_days) == var.report_days
-    error_message = "report_days must be a whole number of days, at least 1: 400 would do."
+    error_message = "report_days must be a whole number of days, at least 1, such as 400."
   }
 }
 
@@ -281,7 +281,7 @@ variable "mirror_publishers" {
 
   validation {
     condition     = alltrue([for who in var.mirror_publishers : can(regex("^(user|group|serviceAccount|principal|principalSet):.+$", who))])
-    error_message = "mirror_publishers holds something that is no principal: [\"serviceAccount:mirror@shop-production.iam.gserviceaccount.com\"] would do, or user:, group:, principal: and principalSet:."
+    error_message = "mirror_publishers must be principals, such as [\"serviceAccount:mirror@shop-production.iam.gserviceaccount.com\"]; user:, group:, principal: and principalSet: are valid too."
   }
 }
 
@@ -293,7 +293,7 @@ variable "notification_channels" {
 
   validation {
     condition     = alltrue([for name in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", name))])
-    error_message = "notification_channels holds something that is no channel: [\"projects/PROJECT/notificationChannels/NUMBER\"] would do, as gcloud beta monitoring channels list prints them."
+    error_message = "notification_channels must be channels, such as [\"projects/PROJECT/notificationChannels/NUMBER\"]; gcloud beta monitoring channels list prints them."
   }
 }
 
@@ -305,7 +305,7 @@ variable "alarm_emails" {
 
   validation {
     condition     = alltrue([for address in var.alarm_emails : can(regex("^[^@\\s:]+@[^@\\s]+$", address))])
-    error_message = "alarm_emails holds something that is no address: [\"ops@example.com\"] would do."
+    error_message = "alarm_emails must be addresses, such as [\"ops@example.com\"]."
   }
 }
 
@@ -317,7 +317,7 @@ variable "alarm_after_periods" {
 
   validation {
     condition     = var.alarm_after_periods >= 2 && var.alarm_after_periods <= 100 && floor(var.alarm_after_periods) == var.alarm_after_periods
-    error_message = "alarm_after_periods must be a whole number from 2 to 100: 3 would do. One period would be an alert whenever a pass takes a little longer."
+    error_message = "alarm_after_periods must be a whole number from 2 to 100, such as 3. With 1 there would be an alert whenever a pass takes a little longer."
   }
 }
 

@@ -87,7 +87,7 @@ locals {
       severity = "WARNING"
       query    = "${local.counted.DeletionsHeld[2]} > 0"
       lasting  = "0s"
-      means    = "A pass refused to delete snapshots that the rules let go, since it looks like a mistake; somebody should decide."
+      means    = "A pass did not delete snapshots that have expired, since it looks like a mistake; somebody should decide."
     }
     rules-lost = {
       title    = "rules lost"
@@ -108,7 +108,7 @@ locals {
       severity = "ERROR"
       query    = "${local.counted.TwoKeyDisagreements[2]} > 0"
       lasting  = "0s"
-      means    = "Two ways to tell which snapshots go disagree: a fault in the program, and nothing of those disks is deleted."
+      means    = "Two ways to compute which snapshots expire disagree: the program has an error, and nothing of those disks is deleted."
     }
     # Where it is the only source of rules nothing stands in for anything: there its age tells.
     mirror-in-use = {
@@ -253,7 +253,7 @@ resource "google_monitoring_alert_policy" "this" {
   lifecycle {
     precondition {
       condition     = var.alarm_after_periods * local.seconds.period <= 604800
-      error_message = "alarm_after_periods = ${var.alarm_after_periods} periods of ${var.schedule_period} are more than a week, which no alert looks back: ${floor(604800 / local.seconds.period)} or fewer would do."
+      error_message = "alarm_after_periods = ${var.alarm_after_periods} periods of ${var.schedule_period} are more than a week, and no alert looks back longer. Set ${floor(604800 / local.seconds.period)} or fewer."
     }
   }
 

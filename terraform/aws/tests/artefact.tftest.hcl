@@ -65,7 +65,7 @@ run "a_url" {
 
   assert {
     condition     = aws_lambda_function.pass.source_code_hash == filebase64sha256("main.tf")
-    error_message = "the checksum as AWS tells it"
+    error_message = "the checksum as AWS gives it"
   }
 
   assert {

@@ -78,7 +78,7 @@ run "snapshots" {
       for s in jsondecode(data.aws_iam_policy_document.pass.json).Statement : s.Condition.StringEquals
       if s.Effect == "Deny"
     ] == [{ "aws:ResourceTag/k8s-snapshots-keep" = "true" }]
-    error_message = "what bears the keep label is not deleted"
+    error_message = "what has the keep label is not deleted"
   }
 
   assert {
@@ -160,7 +160,7 @@ run "page" {
 
   assert {
     condition     = strcontains(aws_cloudwatch_metric_alarm.pass["problems"].alarm_description, "All claims are in s3://k8s-snapshots-123456789012-eu-west-1/k8s-snapshots/rules/html/report.html. See docs/")
-    error_message = "an alarm says where the page lies"
+    error_message = "an alarm says where the page is"
   }
 }
 

@@ -174,7 +174,7 @@ run "it_is_watched" {
       for anchor, policy in google_monitoring_alert_policy.this :
       endswith(policy.documentation[0].content, "docs/runbook.md#${anchor}")
     ])
-    error_message = "each alert says where it is told what to do"
+    error_message = "each alert links to what to do"
   }
   assert {
     condition = (

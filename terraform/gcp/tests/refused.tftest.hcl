@@ -1,4 +1,4 @@
-# Bad variables are refused in the plan, with a message that says what would do.
+# Bad variables are refused in the plan, with a message that says what is valid.
 
 variables {
   project_id   = "shop-production"

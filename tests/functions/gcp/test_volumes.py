@@ -177,7 +177,7 @@ class TestPlaces:
         """A label that is no zone of Google's is a problem, whatever else is said."""
         problem = problem_of(placed(spec, {ZONE: zone}, A))
         assert (problem.field, problem.value) == (f"metadata.labels[{ZONE}]", zone)
-        assert "is no zone" in str(problem)
+        assert "is not a zone" in str(problem)
 
     def test_needs_a_project(self, spec: Json) -> None:
         """Without a project of the function's own there is a problem, never an empty one."""
