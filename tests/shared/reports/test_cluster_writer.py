@@ -59,7 +59,7 @@ Json = dict[str, Any]
 @pytest.fixture(autouse=True)
 def discreet(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Find the token in no log, at any level; give up a silent API soon."""
-    monkeypatch.setattr(shared.reports.cluster_requests, "TIMEOUT", (0.5, 0.2))
+    monkeypatch.setattr(shared.reports.cluster_requests, "TIMEOUT", (2, 1))
     caplog.set_level(logging.DEBUG)
     yield
     assert TOKEN not in caplog.text
