@@ -291,3 +291,11 @@ def test_a_volume_that_nothing_covers_is_on_the_page(found: Any) -> None:
     text = render(Facts(report(), told, {}, [], POLICY.labels, UTC, ""))
     assert "ci/cache" in text
     assert "no rule covers it; annotate the claim" in text
+
+
+def test_one_snapshot_is_not_told_in_the_plural() -> None:
+    """A count and its noun agree."""
+    one = rule(DELTAS, disk=disk("vol-a"), claim="data")
+    for count, said in ((1, "1 snapshot"), (3, "3 snapshots")):
+        found = page(one, snapshots=hourly(count, NOW, disk=disk("vol-a")))
+        assert f'<span class="count">{said}</span>' in found
