@@ -303,7 +303,7 @@ def test_a_key_with_capitals_is_taken_on_aws() -> None:
     """As the daemon did; Google's labels know none."""
     environ = {"SNAPSHOT_AUTHOR_LABEL_KEY": "CreatedBy"}
     assert "CreatedBy" == load(AWSSettings, environ).snapshot_author_label_key
-    with pytest.raises(SettingsError, match="SNAPSHOT_AUTHOR_LABEL_KEY .*is 'CreatedBy'"):
+    with pytest.raises(SettingsError, match=r"SNAPSHOT_AUTHOR_LABEL_KEY .*is 'CreatedBy'"):
         load(GCPSettings, environ)
 
 
