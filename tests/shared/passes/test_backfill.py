@@ -264,3 +264,13 @@ def test_a_disk_whose_rule_cannot_be_read_is_asked_for_too() -> None:
     assert "completed" == backfill(world, only=only).outcome
     named = Only(rules=(f"shop-rule-rule-{world.disks[1].name}-eu-west-1",))
     assert 1 == backfill(world, only=named).summary.disks
+
+
+def test_calling_again_after_midnight_takes_nothing_twice() -> None:
+    """It asks for a day more than the call before, whose snapshots count all the same."""
+    world = World(2)
+    world.clock.advance(11 * HOUR + 50 * MINUTE)
+    assert 2 == backfill(world, force=True).summary.created
+    world.clock.advance(20 * MINUTE)
+    assert 0 == backfill(world, force=True).summary.created
+    assert 2 == backfill(world, force=True, keep_for=30 * DAY).summary.created

@@ -226,3 +226,12 @@ def test_waits_never_for_ever_and_is_not_late_while_it_must_wait(
     if found.late and len(several) == 1:
         assert now > found.next
     assert found.next >= newest + found.interval
+
+
+def test_one_rule_that_has_waited_for_too_long_is_enough() -> None:
+    """Though another that makes the disk due may still wait for its own window."""
+    nightly, weekly = Rhythm(HOUR, NIGHT), Rhythm(HOUR, parse("01:00-05:00 sun"))
+    newest = MIDNIGHT - 12 * HOUR
+    found = due(newest, newest + 2 * DAY, nightly, weekly)
+    assert (True, None) == (found.due, found.wait)
+    assert "2 d have passed" in found.reason

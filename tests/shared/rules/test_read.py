@@ -553,3 +553,11 @@ def test_a_disk_that_was_not_found_is_a_problem_of_its_rule() -> None:
     assert [("error", source, "zone", None, "pv-data")] == [
         (p.severity, p.source, p.field, p.disk, p.rule) for p in ruleset.problems
     ]
+
+
+def test_a_rule_by_disk_has_its_volume_whatever_other_rules_there_are() -> None:
+    """One rule of that kind among others is enough to look volumes up."""
+    by_claim = snapshot_rule("other", persistentVolumeClaim="data", deltas=DELTAS)
+    found = read(volume(), claim(), by_claim, snapshot_rule("disk", "ops", **by_disk()))
+    assert {"pv-data"} == {rule.volume for rule in found.rules}
+    assert 2 == len(found.rules)
