@@ -118,7 +118,7 @@ class TestAsAProcess:
             "shop-pvc-postgres-data",
             "wiki-rule-mysql",
         }
-        assert done.err.splitlines()[0] == "rules from standard input: 7, with 1 problem"
+        assert done.err.splitlines()[0] == "rules from standard input: 9, with 1 problem"
         assert len(machine.kube.requests) == asked
 
     def test_checks(self, machine: Machine) -> None:

@@ -97,11 +97,11 @@ def test_redraws_a_terminal_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         with terminal(
             command, environment | ec2.environment() | {"PYTHONPATH": str(ROOT)}, height=10
         ) as screen:
-            first = screen.wait("9 disks")
+            first = screen.wait("11 disks")
             assert "again every 5 s; Ctrl-C ends" in first
             assert "more lines; -n and --claim select" in first
             screen.forget()
-            second = screen.wait("9 disks")
+            second = screen.wait("11 disks")
             screen.type("\x03")
             assert 130 == screen.end()
             assert "\x1b[2J" in second
