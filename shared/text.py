@@ -1,6 +1,8 @@
 """Words for people: time spans, counts, and what is safe to print of untrusted input. Pure."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 #: What a problem says is cut to so many characters: two of the longest names have room.
 LONGEST = 600
@@ -19,6 +21,16 @@ def shorten(value: object, limit: int = 120) -> str:
         text = "(nested too deeply to be shown)"
     head = printable(text[: limit + 1])
     return head if len(head) <= limit and len(text) <= limit else head[: limit - 1] + "…"
+
+
+def closest(asked: str, names: Collection[str], most: int = 3) -> list[str]:
+    """Give the names that are nearly what was asked for, the closest first."""
+    return get_close_matches(asked[:120], sorted(names), most)
+
+
+def did_you_mean(near: Collection[str]) -> str:
+    """Ask whether one of some names was meant; empty without any."""
+    return f"; did you mean {' or '.join(map(shorten, near))}?" if near else ""
 
 
 def utc(time: datetime) -> str:

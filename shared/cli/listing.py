@@ -4,7 +4,6 @@ import argparse
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,11 +13,11 @@ from shared.cli.restore import read_objects
 from shared.cli.rows import local_time
 from shared.errors import RequestError
 from shared.passes.world import Ports
-from shared.restore.choose import known, scopes_of
+from shared.restore.choose import known, others, scopes_of
 from shared.restore.points import Point, points
 from shared.restore.request import RestoreRequest, parse_restore
 from shared.restore.volumes import ClusterVolume, read_cluster_volumes
-from shared.text import counted, shorten, words
+from shared.text import counted, words
 
 log = logging.getLogger(__name__)
 
@@ -54,21 +53,13 @@ def listed(ports: Ports, arguments: argparse.Namespace) -> tuple[list[Point], st
     if wanted:
         found = [p for p in found if p.names.claim.partition("/")[0] in wanted]
     if request and not found:
-        log.warning("%s", _nothing(request, volumes))
+        log.warning("there is no snapshot of %s%s", request, others(request, volumes))
     return found, missing
 
 
 def _scopes(request: RestoreRequest | None, volumes: Sequence[ClusterVolume]) -> Iterable[str]:
     found = scopes_of(request, volumes) if request else []
     return found or {volume.disk.scope for volume in volumes if volume.disk}
-
-
-def _nothing(request: RestoreRequest, volumes: Sequence[ClusterVolume]) -> str:
-    """Say that there is none, and which claims are called nearly so."""
-    claims = sorted({f"{v.namespace}/{v.claim}" for v in volumes if v.claim})
-    near = get_close_matches(f"{request.namespace}/{request.claim}", claims, 3)
-    hint = f"; did you mean {' or '.join(map(shorten, near))}?" if near else ""
-    return f"there is no snapshot of {request}{hint}"
 
 
 def lines(found: Sequence[Point], zone: ZoneInfo, now: datetime) -> Iterator[Line]:

@@ -1,12 +1,11 @@
 """Which disks a request selects, and which of its values select nothing. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 
 from shared.model import Disk, Problem, Source, Uncovered
 from shared.planning.situation import Situation
 from shared.request import Only
-from shared.text import shorten
+from shared.text import closest, did_you_mean, shorten
 
 _HINTS = {
     "namespaces": "no rule is of a namespace called so",
@@ -81,8 +80,7 @@ def _near(field: str, value: str, situation: Situation) -> str:
         "rules": {rule.name for rule in rules},
         "disks": {disk.name for disk in situation.rules},
     }.get(field, set())
-    near = get_close_matches(value[:120], sorted(names), 3)
-    return f"; did you mean {' or '.join(map(shorten, near))}?" if near else ""
+    return did_you_mean(closest(value, names))
 
 
 def _selects(only: Only, situation: Situation, scopes: Collection[str]) -> bool:

@@ -6,7 +6,6 @@ A copy tells neither its disk nor, by itself, of when its data is: it is found b
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 
 import msgspec
 
@@ -17,7 +16,7 @@ from shared.planning.policy import CLOCK_SKEW
 from shared.request import of_one_each
 from shared.restore.request import RestoreRequest, is_asked, is_asked_disk, is_current
 from shared.restore.volumes import ClusterVolume
-from shared.text import shorten, utc
+from shared.text import closest, did_you_mean, shorten, utc
 
 #: The snapshots that a message names.
 NEAREST = 3
@@ -95,11 +94,12 @@ def others(request: RestoreRequest, volumes: Sequence[ClusterVolume]) -> str:
         names = {v.disk.id for v in volumes if v.disk}
     if asked in names or any(is_asked(request, v) for v in volumes) or not names:
         return ""
-    near = get_close_matches(asked[:120], sorted(names), MOST_NAMED)
+    near = closest(asked, names, MOST_NAMED)
     shown = [*near, *sorted(names.difference(near))][:MOST_NAMED]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    meant = f"; did you mean {' or '.join(map(shorten, near))}?" if near else ""
-    return f"{meant}; {what} that there are: {', '.join(map(shorten, shown))}{more}"
+    meant = did_you_mean(near)
+    begin = f"{meant} The" if meant else "; the"
+    return f"{begin} {what} are: {', '.join(map(shorten, shown))}{more}"
 
 
 def _rank(snapshot: Snapshot, current: Collection[Disk | None]) -> tuple[object, ...]:

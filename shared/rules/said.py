@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from shared.errors import DeltasError
 from shared.model import Problem
 from shared.retention.deltas import parse
 from shared.rules.wrong import Warned, Wrong
-from shared.text import shorten
+from shared.text import closest, did_you_mean, shorten
 from shared.windows.window import Window
 
 #: In place of deltas: not backed up.
@@ -96,8 +95,8 @@ class Policies(NamedTuple):
             return "there is no SnapshotPolicy called so; to back nothing up, write deltas: none"
         if not self.said:
             return self.why_none or "there are no SnapshotPolicies"
-        near = get_close_matches(name[:120], sorted(self.said), 3) or sorted(self.said)[:3]
-        return f"there is no SnapshotPolicy called so; did you mean {' or '.join(near)}?"
+        near = closest(name, self.said) or sorted(self.said)[:3]
+        return f"there is no SnapshotPolicy called so{did_you_mean(near)}"
 
 
 def said(deltas: Written | None, policy: Written | None, policies: Policies) -> Said:

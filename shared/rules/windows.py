@@ -59,9 +59,11 @@ def read_window(
 
     `allowed` are the windows that count in the item's namespace; all without it.
     """
+    value = written(item)[1]
     try:
-        if allowed is not None and written(item)[1] is not None:
-            _refuse_many(item, allowed)
+        if allowed is not None and value is not None and _key(value) not in allowed:
+            raise WindowError(f"is one of more than {MOST_WINDOWS} different windows in namespace "
+                              f"{item.metadata.namespace}: write one that others have")  # fmt: skip
         return window_of(item), None
     except WindowError as error:
         said = f"{error}. Until then it is snapshotted at any time"
@@ -72,12 +74,6 @@ def alone(item: Object) -> Warned:
     """Say that a window has no effect, since no deltas and no policy stand beside it."""
     return Warned(*written(item), "has no effect: there are no deltas and no policy beside it. "
                   "Write them on the same object")  # fmt: skip
-
-
-def _refuse_many(item: Object, allowed: Collection[str]) -> None:
-    if _key(written(item)[1]) not in allowed:
-        raise WindowError(f"is one of more than {MOST_WINDOWS} different windows in namespace "
-                          f"{item.metadata.namespace}: write one that others have")  # fmt: skip
 
 
 def _key(value: Any) -> str:

@@ -88,6 +88,13 @@ def test_a_typo_is_told_which_claims_there_are(told: Told) -> None:
     assert "there is no snapshot of claim shop/daat; did you mean shop/data?" in err
 
 
+def test_a_claim_that_is_there_is_not_offered_instead_of_itself(world: World, told: Told) -> None:
+    """It has no snapshot: that is all there is to say."""
+    world.cloud.snapshots.clear()
+    _, _, err = told("list", "--claim", "shop/data")
+    assert "there is no snapshot of claim shop/data\n" in err
+
+
 def test_tells_states_sizes_tiers_and_keep_labels(world: World, told: Told) -> None:
     """What is no backup says so; a date of the keep label counts."""
     world.add("p", state="pending")

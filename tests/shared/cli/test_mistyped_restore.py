@@ -26,5 +26,5 @@ def test_names_the_claims_that_there_are(
     status = main("k8s-snapshots", build, ["restore", "--claim", "shop/daat", *scope])
     _, err = capsys.readouterr()
     assert 2 == status
-    assert "did you mean shop/data?; claims that there are: shop/data" in err
+    assert "did you mean shop/data? The claims are: shop/data" in err
     assert err.endswith("; `k8s-snapshots list` shows what can be restored\n")
