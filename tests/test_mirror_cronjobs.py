@@ -186,7 +186,7 @@ def test_goes_without_rules_where_the_definition_is_not_installed(publisher: Pub
     kinds = {item["kind"] for item in json.loads(gzip.decompress(data))["items"]}
     core = ("PersistentVolume", "PersistentVolumeClaim", "StorageClass", "Namespace")
     assert {f"{kind}List" for kind in core} == kinds
-    assert "SnapshotRules are not installed" in done.stdout
+    assert "snapshotrules are not installed; without them" in done.stdout
 
 
 def test_asks_twice_whether_the_definition_is_installed(publisher: Publisher) -> None:
@@ -195,6 +195,18 @@ def test_asks_twice_whether_the_definition_is_installed(publisher: Publisher) ->
     assert 0 == publisher.run().returncode
     (data,) = publisher.storage.bodies.values()
     assert mirror(data).read().rules
+
+
+@pytest.mark.parametrize("first", [404, 503])
+def test_takes_no_kind_to_be_missing_unless_both_answers_say_so(
+    publisher: Publisher, first: int
+) -> None:
+    """An API that answers not at all, then that there is none, has said so once."""
+    publisher.kube.fault(f"/apis/{GROUP}/v1", status=first)
+    publisher.kube.fault(f"/apis/{GROUP}/v1", status=503 if first == 404 else 404)
+    done = publisher.run()
+    assert (1, {}) == (done.returncode, publisher.storage.bodies)
+    assert "kubectl cannot tell" in done.stderr
 
 
 @pytest.mark.parametrize("path", ["/persistentvolumeclaims", "/snapshotrules"])
