@@ -209,6 +209,7 @@ def _status_lines(
     from shared.cli import status
 
     zone, wide = ZoneInfo(command.settings.tz), command.form == "wide"
+    yield from status.doubts(outcome.report)
     yield from status.missed(outcome.report.notes)
     yield from status.lines(found, zone, outcome.plan.now, wide)
 

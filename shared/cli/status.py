@@ -11,6 +11,7 @@ from shared.cli.pictures import Line
 from shared.cli.rows import local_time
 from shared.model import Problem
 from shared.reports.health import ORDER, DiskHealth
+from shared.reports.schema import Report
 from shared.request import Only
 from shared.text import counted, shorten, words
 
@@ -19,6 +20,8 @@ OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 _WORDS = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN"}
 #: Of the first column: the longest word that says how a disk is.
 WIDTH = max(map(len, ORDER))
+#: What a problem is about that belongs to no object of the cluster.
+_OF_THE_PASS = ("Rules", "Scope", "Settings")
 _STYLES = {"never": "bold red", "failing": "bold red", "late": "red", "problem": "yellow"}
 
 
@@ -49,6 +52,16 @@ def missed(notes: Iterable[Problem]) -> Iterator[Line]:
     for note in notes:
         if note.source.kind == "Request":
             yield Line(f"{note.value} {note.message}", "yellow")
+
+
+def doubts(report: Report) -> Iterator[Line]:
+    """Say why the rest may be wrong: what could not be listed, and what the pass itself lacks."""
+    for scope in report.scopes:
+        if not scope.complete:
+            yield Line(f"the listing of {scope.scope} is incomplete: {scope.error}", "bold red")
+    for problem in report.problems:
+        if problem.source.kind in _OF_THE_PASS:
+            yield Line(f"{problem.source}: {problem.message}", "bold red")
 
 
 def _points(one: DiskHealth, zone: ZoneInfo, now: datetime, wide: bool) -> str:

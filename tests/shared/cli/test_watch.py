@@ -14,9 +14,10 @@ from shared.settings import Settings
 from tests.clock import VirtualClock
 from tests.emulators.ec2 import EC2
 from tests.emulators.kube import Kube
+from tests.shared.builders import hourly
 from tests.shared.demo_aws import CLUSTER_FILE, seed
 from tests.shared.fake_cloud import FakeCloud, FakeCluster, ports
-from tests.shared.objects_builders import by_disk, snapshot_rule
+from tests.shared.objects_builders import DISK, by_disk, snapshot_rule
 from tests.terminal import terminal
 from tools.docs import ROOT
 
@@ -44,9 +45,11 @@ Watched = tuple[int, str, str]
 
 @pytest.fixture
 def watched(capsys: pytest.CaptureFixture[str]) -> Callable[..., Watched]:
-    def run(clock: Looks, cluster: FakeCluster, *arguments: str) -> Watched:
+    def run(
+        clock: Looks, cluster: FakeCluster, *arguments: str, cloud: FakeCloud | None = None
+    ) -> Watched:
         def build(environ: Mapping[str, str], source: object) -> Any:
-            return load(Settings, environ), ports(cluster, FakeCloud(clock=clock))
+            return load(Settings, environ), ports(cluster, cloud or FakeCloud(clock=clock))
 
         return main("k8s-snapshots", build, ["status", *arguments]), *capsys.readouterr()
 
@@ -107,3 +110,13 @@ def test_redraws_a_terminal_and_ends_with_ctrl_c(tmp_path: Path) -> None:
             assert "\x1b[2J" in second
             assert "interrupted" in screen.seen
             assert "Traceback" not in first + second + screen.seen
+
+
+def test_says_on_the_screen_what_could_not_be_listed(watched: Callable[..., Watched]) -> None:
+    """What is only logged is gone when the screen is drawn anew: "all ok" would stay."""
+    for arguments in ([], ["--watch"]):
+        clock = Looks()
+        cloud = FakeCloud(hourly(1, clock.now(), disk=DISK), clock=clock,
+                          incomplete={"eu-west-1": "boom"})  # fmt: skip
+        _, out, _ = watched(clock, FakeCluster(RULE), *arguments, cloud=cloud)
+        assert "the listing of eu-west-1 is incomplete: boom" in out
