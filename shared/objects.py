@@ -25,12 +25,10 @@ from shared.kinds import (
 )
 from shared.model import Problem, Source
 from shared.text import shorten
-from shared.tolerant_json import decode
+from shared.tolerant_json import UNREADABLE, decode
 
 #: Bytes of a status that are kept; the API server bounds only the whole object.
 LONGEST_STATUS = 65536
-#: What msgspec raises for bytes of any kind.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Objects(msgspec.Struct):
@@ -78,7 +76,7 @@ class Objects(msgspec.Struct):
         for item in items:
             try:
                 target.append(self._trimmed(decoder.decode(item)))
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 self.problems.append(_malformed(kind, item, error))
             else:
                 if kind in OURS:
@@ -142,7 +140,7 @@ def decode_list(data: bytes, read_from: str) -> Objects:
     objects = Objects(read_from)
     try:
         listed = decode(data, _Loose)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ClusterError(
             f"{read_from} is not JSON as kubectl prints it: {shorten(str(error))}"
         ) from None
@@ -162,7 +160,7 @@ def _items(listed: _Loose, objects: Objects) -> Iterable[tuple[str, msgspec.Raw]
     for item in listed.items or ():
         try:
             found = decode(bytes(item), _Loose)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             objects.problems.append(_malformed("object", item, error))
             continue
         kind = _text(found.kind) or of
@@ -181,7 +179,7 @@ def _malformed(kind: str, item: msgspec.Raw | bytes, error: Exception) -> Proble
     """Describe an object that cannot be decoded, by what can still be read of its name."""
     try:
         metadata = msgspec.json.decode(item, type=_Loose).metadata
-    except _UNREADABLE:
+    except UNREADABLE:
         metadata = None
     found = metadata if isinstance(metadata, dict) else {}
     problem, _, path = str(error).partition(" - at `$")

@@ -7,6 +7,8 @@ import msgspec
 
 T = TypeVar("T")
 
+#: What decoding raises for bytes of any kind: msgspec's errors and those of UTF-8 are ValueErrors.
+UNREADABLE = (ValueError, RecursionError)
 #: Nothing that is read is nested deeper; the decoder itself gives up at about a thousand levels,
 #: where an API server takes ten thousand.
 DEPTH = 100

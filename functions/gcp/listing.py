@@ -14,6 +14,7 @@ from shared.model import Disk, Snapshot, State
 from shared.planning.labels import Labels
 from shared.ports import Listing
 from shared.text import shorten
+from shared.tolerant_json import UNREADABLE
 
 #: Compute Engine's largest page ("Method: snapshots.list", maxResults).
 PAGE = 500
@@ -140,5 +141,5 @@ def deltas_of(description: str) -> str:
 def _said(description: str) -> _Description:
     try:
         return msgspec.json.decode(description, type=_Description)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         return _Description()

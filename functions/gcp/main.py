@@ -18,6 +18,7 @@ from shared.passes.world import Ports
 from shared.reports import metrics
 from shared.reports.schema import to_builtins
 from shared.request import Request, parse_request
+from shared.tolerant_json import UNREADABLE
 
 log = logging.getLogger("functions.gcp")
 
@@ -74,7 +75,7 @@ def _payload(request: flask.Request) -> Any:
         return {}
     try:
         return flask.json.loads(request.get_data())
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         raise RequestError('the payload is no JSON; send {} or {"mode": "plan"}') from None
 
 

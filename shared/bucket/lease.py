@@ -17,6 +17,7 @@ from shared.errors import BucketError, Conflict, NotOurs
 from shared.planning.actions import Attempt
 from shared.ports import Bucket, Stored
 from shared.text import shorten
+from shared.tolerant_json import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class Leases:
             return name, None, _State(kind=KIND)
         try:
             state = msgspec.json.decode(stored.data, type=_State)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             why = shorten(str(error))
         else:
             if state.kind == KIND:

@@ -15,6 +15,7 @@ from shared.reports.pings import CLUSTER_ID
 from shared.rules.disks import disks_of
 from shared.rules.known import KIND, Known, Verdict, compare
 from shared.text import counted, shorten, words
+from shared.tolerant_json import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _decode(stored: Stored) -> Known:
     try:
         data = unpacker.decompress(stored.data, 200_000_000)
         known = msgspec.json.decode(data, type=Known)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (zlib.error, *UNREADABLE) as error:
         raise ValueError from error
     if known.kind != KIND or not unpacker.eof:
         raise ValueError

@@ -16,6 +16,7 @@ from shared.objects import Objects
 from shared.ports import RulesSource
 from shared.sources.mirror import Copy, Mirror, digest
 from shared.text import words
+from shared.tolerant_json import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ class RulesReader:
         if stored:
             try:
                 doubt = msgspec.json.decode(stored.data, type=_Doubt)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except UNREADABLE:
                 doubt = _Doubt()
             if (doubt.lost, doubt.version) == (lost, version) and stored.age <= self._lapse:
                 waited = doubt.waited + stored.age.total_seconds()

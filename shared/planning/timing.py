@@ -27,10 +27,14 @@ class Rhythm(NamedTuple):
         """Tell whether it is time, whatever the window."""
         return newest is None or now - newest >= self.spacing(period)
 
+    def patience(self, newest: datetime) -> timedelta:
+        """Tell after how long a snapshot is taken though the window is closed."""
+        gap = self.window.longest_gap(newest) if self.window else timedelta(0)
+        return OVERRUN * max(self.interval, gap)
+
     def overrun(self, newest: datetime) -> datetime:
         """Tell when a snapshot is taken though the window is closed."""
-        gap = self.window.longest_gap(newest) if self.window else timedelta(0)
-        return newest + OVERRUN * max(self.interval, gap)
+        return newest + self.patience(newest)
 
     def next(self, newest: datetime) -> datetime:
         """Tell when the next snapshot is due: after an interval, or when the window opens then."""
@@ -78,7 +82,7 @@ def turn(
     if newest is None and any(_may_be_missed(r, now, period) for r in due):
         return Turn(f"outside its window ({windows}), which passes may miss, since there is none")
     if newest and any(now >= r.overrun(newest) for r in due):
-        pause = OVERRUN * min(max(r.interval, _gap(r, newest)) for r in due)
+        pause = min(r.patience(newest) for r in due)
         return Turn(
             f"outside its window ({windows}): {words(pause)} have passed, twice the longer of its "
             "interval and the distance between openings"
@@ -119,10 +123,6 @@ def is_late(
     if newest is None:
         return any(is_open(r.window, now) for r in rhythms)
     return any(now > r.late_after(newest, period) for r in rhythms)
-
-
-def _gap(rhythm: Rhythm, at: datetime) -> timedelta:
-    return rhythm.window.longest_gap(at) if rhythm.window else timedelta(0)
 
 
 def _from(rhythm: Rhythm, newest: datetime | None, now: datetime, period: timedelta) -> datetime:

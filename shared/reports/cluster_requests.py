@@ -14,6 +14,7 @@ from shared.kinds import GROUP
 from shared.reports.events import EventPost
 from shared.reports.status import StatusPatch
 from shared.text import shorten
+from shared.tolerant_json import UNREADABLE
 
 #: Seconds that a request may take to connect and to be answered.
 TIMEOUT = (3, 5)
@@ -181,7 +182,7 @@ def _check(*names: str) -> None:
 def _decode(body: bytes) -> _Said:
     try:
         return msgspec.json.decode(body, type=_Said)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return _Said()
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.reports.health import ORDER, DiskHealth
 from shared.text import counted, shorten
+from shared.tolerant_json import UNREADABLE
 
 #: Before and after the JSON in a page.
 BEGIN, END = '<script type="application/json" id="state">', "</script>"
@@ -65,7 +66,7 @@ def decode(page: str) -> State | None:
         return None
     try:
         return msgspec.json.decode(text, type=State)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -6,9 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from shared.model import Source
-
-#: What decoding raises.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+from shared.tolerant_json import UNREADABLE
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -91,13 +89,13 @@ def read_status(manifest: msgspec.Raw | bytes) -> FoundStatus | None:
     """Read generation and status of a rule; a status that is none counts as empty."""
     try:
         found = msgspec.json.decode(manifest, type=_Manifest)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     metadata, generation = found.metadata, found.metadata.generation
     source = Source(found.kind, metadata.namespace, metadata.name)
     try:
         status = msgspec.json.decode(found.status, type=Status | None) or Status()
-    except _UNREADABLE:
+    except UNREADABLE:
         status = Status()
     number = generation if type(generation) is int else None
     return FoundStatus(source, metadata.uid, number, status)

@@ -93,7 +93,7 @@ class Defaults:
             source = Source(DEFAULTS[on], "", item.metadata.name)
             if deltas is None and policy is None:
                 if WINDOW in (item.metadata.annotations or ()):
-                    self.problems.append(alone(item).problem(source, False))
+                    self.problems.append(alone(item).problem(source))
                 continue
             spoken = self.read(deltas, policy).within(*read_window(item))
             steps[item.metadata.name] = step_of(level, source, spoken, self.problems)

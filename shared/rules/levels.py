@@ -29,11 +29,11 @@ class Step(NamedTuple):
 def step_of(level: Level, source: Source, said: Said, problems: list[Problem]) -> Step:
     """Make the step of a default, and add to the problems what is wrong with it, once."""
     problem, doubt = said.held, None
-    problems += [note.problem(source, False) for note in said.notes]
+    problems += [note.problem(source) for note in said.notes]
     if said.wrong:
-        problems.append(problem := said.wrong.problem(source, False))
+        problems.append(problem := said.wrong.problem(source))
     if said.wrong_window:
-        problems.append(doubt := said.wrong_window.problem(source, False))
+        problems.append(doubt := said.wrong_window.problem(source))
     return Step(level, source, said, problem, doubt=doubt)
 
 

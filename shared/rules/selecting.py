@@ -80,23 +80,23 @@ class Selecting:
             if known and not self._selected[name] and name not in named:
                 note = Warned("spec.selector", "", f"{_idle(policy)} the annotation "
                               f"{POLICY_ANNOTATION}: {name}")  # fmt: skip
-                yield note.problem(policy.source, False)
+                yield note.problem(policy.source)
         for names, where in sorted(self._together.items()):
             note = Warned("spec.selector", "", f"{' and '.join(names)} select the same volumes, "
                           f"such as {where}, and differ: the deltas of all are in force there. If "
                           "that is not meant, change a selector")  # fmt: skip
-            yield note.problem(self._all[names[0]].source, False)
+            yield note.problem(self._all[names[0]].source)
 
     def _step(self, policy: Policy) -> Step:
         if policy.unreadable and policy.unreadable is not policy.said.wrong:
-            self.problems.append(policy.unreadable.problem(policy.source, False))
+            self.problems.append(policy.unreadable.problem(policy.source))
         return step_of("policy", policy.source, policy.said, self.problems)
 
     def _why_unknown(self) -> Problem | None:
         """Say why nobody can tell which policies select a volume: one of them cannot be read."""
         unread = [p for source, p in self._unread.items() if source.kind == "SnapshotPolicy"]
         unread += [
-            policy.unreadable.problem(policy.source, False)
+            policy.unreadable.problem(policy.source)
             for policy in self._all.values()
             if policy.unreadable
         ]

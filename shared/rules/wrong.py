@@ -29,7 +29,7 @@ class Wrong(Exception):
         """Say it of a disk that the object has power over."""
         return type(self)(self.field, self.value, str(self), disk, self.claim)
 
-    def problem(self, source: Source, use_claim_name: bool) -> Problem:
+    def problem(self, source: Source, use_claim_name: bool = False) -> Problem:
         """Say it of an object, to its owner."""
         return Problem(
             severity=self.severity,

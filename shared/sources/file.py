@@ -13,6 +13,7 @@ from shared.errors import ClusterError
 from shared.objects import Objects, decode_list
 from shared.ports import Check
 from shared.sources.plain_yaml import NotPlain, load_all
+from shared.tolerant_json import UNREADABLE
 
 
 class RulesFile:
@@ -85,7 +86,7 @@ def _hint(data: bytes) -> str:
 def _is_single(data: bytes) -> bool:
     try:
         found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False  # decode_list says what is wrong
     return "items" not in found and "kind" in found
 

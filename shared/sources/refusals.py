@@ -7,6 +7,7 @@ import msgspec
 
 from shared.errors import ClusterError
 from shared.text import shorten
+from shared.tolerant_json import UNREADABLE
 
 #: The User that an API server sees where a request has no credentials that it takes (Kubernetes,
 #: "Authenticating", "Anonymous requests").
@@ -81,7 +82,7 @@ def refusal(
 def _message(body: bytes) -> str:
     try:
         return shorten(msgspec.json.decode(body, type=_Status).message, 300)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""
 
 

@@ -5,6 +5,7 @@ Changes are sampled by a seed from all that `mutate.py` finds; `--named` takes t
 
 import argparse
 import importlib
+import math
 import multiprocessing
 import os
 import random
@@ -15,8 +16,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.mutants.equivalents import EQUIVALENT
 from tests.mutants.mutate import Change, changes_of
@@ -33,8 +35,9 @@ SEEDS = 6
 #: The rooms whose tests come last, for what the room's own and the simulation let pass.
 OTHERS = ("passes", "planning", "rules", "retention", "sources", "bucket", "restore", "reports",
           "cli")  # fmt: skip
-#: Seconds after which what does not end counts as noticed.
-LONGEST = 300
+#: What does not end in so many times as long as without a change counts as noticed, from so many
+#: seconds on.
+TOO_SLOW, LEAST = 4, 60.0
 #: What is imported once, so that each change need not.
 PRELOADED = ("boto3", "hypothesis", "isodate", "kubernetes.client", "msgspec", "pytest", "rich",
              "tarsnapper.expire", "yaml")  # fmt: skip
@@ -65,14 +68,25 @@ def named(name: str) -> list[Change]:
 
 
 def everything(only: str = "") -> list[Change]:
-    """List all changes of the pure modules, or of the files whose name contains a text."""
+    """List all changes of the pure modules, or those that are printed with a text."""
     files = [path.relative_to(ROOT) for pattern in PURE for path in sorted(ROOT.glob(pattern))]
     return [
         change
         for file in files
-        if only in str(file)
         for change in changes_of(str(file), (ROOT / file).read_text())
+        if only in f"{change.file}:{change.line}  {change.what}"
     ]
+
+
+class Tests(NamedTuple):
+    """What may notice a change: tests that have the marks; without paths the simulation."""
+
+    paths: tuple[str, ...] = ()
+    marks: str = ""
+
+    def run(self) -> int:
+        """Run them; give the status."""
+        return _tested(self.paths, self.marks) if self.paths else _simulated()
 
 
 class _Tree:
@@ -92,14 +106,14 @@ class _Tree:
         path.write_text(text)
         os.utime(path, (self._written, self._written))
 
-    def run(self, function: Callable[[], int]) -> tuple[int, str]:
-        """Run something in a process of its own; give its status and what it printed."""
+    def run(self, tests: Tests, longest: float) -> tuple[int, str]:
+        """Run tests in a process of its own; give its status and what it printed."""
         shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)
         output = self.folder / "output.txt"
         child = os.fork()
         if not child:
-            _become(self.folder, output, function)
-        until = time.monotonic() + LONGEST
+            _become(self.folder, output, tests.run)
+        until = time.monotonic() + longest
         while not (ended := os.waitpid(child, os.WNOHANG))[0]:
             if time.monotonic() > until:
                 os.kill(child, signal.SIGKILL)
@@ -155,46 +169,58 @@ def _simulated() -> int:
     return 0
 
 
-def _quick(tree: Path, file: str) -> Iterator[Callable[[], int]]:
+def _quick(file: str) -> list[Tests]:
     """Give what may notice a change and is quick: the tests of its module, and of its room."""
     room, name = f"tests/shared/{Path(file).parent.name}", Path(file).name
     own = f"{room}/test_{name}"
-    if (tree / own).exists():
-        yield lambda: _tested([own], "not hypothesis")
-    yield lambda: _tested([room, f"--ignore={own}"], "not hypothesis")
+    found = [Tests((own,), "not hypothesis")] if (ROOT / own).exists() else []
+    return [*found, Tests((room,), "not hypothesis")]
 
 
-def _slow(tree: Path, file: str) -> Iterator[Callable[[], int]]:
-    """Give what may notice a change beside that: the simulation, properties, other rooms."""
-    room = f"tests/shared/{Path(file).parent.name}"
-    yield _simulated
-    yield lambda: _tested([room], "hypothesis")
-    yield lambda: _tested(
-        [f"tests/shared/{other}" for other in OTHERS if not room.endswith(other)], "not hypothesis"
-    )
+def _slow(file: str) -> list[Tests]:
+    """Give what may notice a change beside that: the simulation, properties, all rooms."""
+    rooms = tuple(f"tests/shared/{room}" for room in OTHERS)
+    own = f"tests/shared/{Path(file).parent.name}"
+    return [Tests(), Tests((own,), "hypothesis"), Tests(rooms, "not hypothesis")]
 
 
 _tree: _Tree | None = None
 
 
-Stages = Callable[[Path, str], Iterator[Callable[[], int]]]
+Stage = Callable[[str], list[Tests]]
+Limits = dict[Tests, float]
 
 
-def noticed(change: Change, stages: Stages) -> str:
+def _unchanged(tests: Tests) -> tuple[Tests, float, str]:
+    """Run tests on the code as it is: how many seconds they take, and what fails."""
+    begun = time.monotonic()
+    status, said = _own_tree().run(tests, math.inf)
+    return tests, time.monotonic() - begun, _failed(said) if status not in (0, 5) else ""
+
+
+def noticed(change: Change, stage: Stage, limits: Limits) -> str:
     """Tell what notices a change; empty for nothing."""
-    global _tree
-    tree = _tree = _tree or _Tree()
-    before = (ROOT / change.file).read_text()
+    tree, before = _own_tree(), (ROOT / change.file).read_text()
     tree.write(change.file, change.text)
     try:
-        for stage in stages(tree.folder, change.file):
-            status, said = tree.run(stage)
+        for tests in stage(change.file):
+            status, said = tree.run(tests, limits[tests])
             if status not in (0, 5):  # 5: no tests
-                failed = re.findall(r"^(?:FAILED|ERROR) \S*?::(.{1,70})", said, re.MULTILINE)
-                return failed[0] if failed else said.strip().splitlines()[-1:][0][:70]
+                return _failed(said)
     finally:
         tree.write(change.file, before)
     return ""
+
+
+def _own_tree() -> _Tree:
+    global _tree
+    _tree = _tree or _Tree()
+    return _tree
+
+
+def _failed(said: str) -> str:
+    failed = re.findall(r"^(?:FAILED|ERROR) \S*?::(.{1,70})", said, re.MULTILINE)
+    return failed[0] if failed else (said.strip().splitlines() or ["ended"])[-1][:70]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -202,7 +228,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
     parser.add_argument("--count", type=int, default=150, help="how many (default 150)")
-    parser.add_argument("--only", default="", help="of files whose name contains this")
+    parser.add_argument("--only", default="", help="those printed with this text")
     parser.add_argument("--named", nargs="?", const="", help="those of patches.py, by their name")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     arguments = parser.parse_args(argv)
@@ -218,10 +244,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [change for change in chosen if change.key not in EQUIVALENT]
     left = chosen
     with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
-        for stages in (_quick, _slow):
-            print(f"{len(left)} changes meet {stages.__name__.strip('_')} tests", flush=True)
+        for stage in (_quick, _slow):
+            print(f"{len(left)} changes meet {stage.__name__.strip('_')} tests", flush=True)
+            limits = {}
+            known = {tests for change in left for tests in stage(change.file)}
+            for tests, seconds, failed in pool.imap_unordered(_unchanged, sorted(known)):
+                if failed:
+                    sys.exit(f"without any change fails: {failed}; nothing can be told so")
+                limits[tests] = max(LEAST, TOO_SLOW * seconds)
             tried, left = left, []
-            for change, by in pool.imap_unordered(_with_notice, [(c, stages) for c in tried]):
+            for change, by in pool.imap_unordered(
+                _with_notice, [(c, stage, limits) for c in tried]
+            ):
                 left += [] if by else [change]
                 print(f"{'killed' if by else 'left':<7}{change.file}:{change.line}  "
                       f"{change.what}  {by and f'[{by}]'}", flush=True)  # fmt: skip
@@ -236,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(bool(left))
 
 
-def _with_notice(asked: tuple[Change, Stages]) -> tuple[Change, str]:
+def _with_notice(asked: tuple[Change, Stage, Limits]) -> tuple[Change, str]:
     return asked[0], noticed(*asked)
 
 

@@ -23,13 +23,28 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "(NAME, DELTAS) -> (DELTAS,)",
     ): "the name is empty, and what is empty is no label",
     (
-        "shared/rules/selecting.py",
-        "self.problems.append(policy.unreadable.problem(policy.source, False))",
+        "shared/rules/wrong.py",
+        "def problem(self, source: Source, use_claim_name: bool = False) -> Problem:",
         "False -> True",
-    ): "a default is no disk's rule, whatever the claim is called",
+    ): "only defaults leave it out, which are no disk's rule, whatever the claim is called",
     (
         "shared/passes/apply.py",
         "if workers == 1 or len(items) < 2:",
         "2 -> 0",
     ): "one item in a pool of threads has the same result",
+    (
+        "shared/sources/mirror.py",
+        'packed = gzip.compress(data, 6, mtime=0) if self._name.endswith(".gz") else data',
+        "6 -> 7",
+    ): "how hard it is packed changes nothing that is read",
+    (
+        "shared/sources/mirror.py",
+        "unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)",
+        "16 -> 17",
+    ): "MAX_WBITS is 15, which has the lowest bit already",
+    (
+        "shared/planning/timing.py",
+        "gap = self.window.longest_gap(newest) if self.window else timedelta(0)",
+        "0 -> 1",
+    ): "without a window nothing waits, whatever its patience",
 }

@@ -22,6 +22,7 @@ from tests.mutants.mutate import changes_of
         ("x = timedelta(days=7)", {"7 -> 8", "7 -> 0"}),
         ("x = min(a)", {"min -> max"}),
         ("x = any(a)", {"any -> all"}),
+        ("x = zip(a, b, strict=True)", set()),
         ("x = {'a', 'b'}", {"{'a', 'b'} -> {'b'}", "{'a', 'b'} -> {'a'}"}),
         ("x, y = a", set()),
         ("x, y = a, b", set()),

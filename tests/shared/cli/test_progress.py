@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from shared.cli.progress import Lines
+from shared.errors import Refused
+from shared.passes.apply import apply
+from shared.passes.deadline import Deadline
 from shared.passes.progress import Advance
 from shared.passes.run import run
 from shared.request import Request
 from shared.settings import Settings
+from tests.clock import VirtualClock
 from tests.emulators.ec2 import EC2
 from tests.emulators.kube import Kube
 from tests.shared.demo_aws import CLUSTER_FILE, seed
+from tests.shared.passes.test_apply import FakeProvider, creating, deleting, plan_of
 from tests.shared.passes.test_run import World
 from tests.terminal import terminal
 from tools.docs import ROOT
@@ -51,6 +56,16 @@ def test_a_pass_tells_of_each_step() -> None:
         "deleting": (0, 0),
         "waiting for completion": (0, 3),
     } == heard.steps
+
+
+def test_deletions_are_counted_as_they_end() -> None:
+    """Failures among them."""
+    heard = Heard()
+    provider = FakeProvider(errors={"b": Refused("in use")})
+    clock = VirtualClock()
+    plan = plan_of([creating("x")], map(deleting, "abc"))
+    apply(plan, provider, Deadline(clock, 600, 60), 2, progress=heard)
+    assert {"creating": (1, 1), "deleting": (3, 3)} == heard.steps
 
 
 def test_what_is_short_prints_no_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """How a plan is carried out, with a provider that costs nothing and a virtual clock."""
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from shared.errors import (
     DiskFailed,
+    DiskGone,
     NextPass,
     NotAllowed,
     ProviderError,
@@ -234,6 +236,19 @@ def test_ends_before_the_deadline(
     assert {entry.reason for entry in applied.deferred} <= {"the pass ran out of time"}
 
 
+def test_as_many_calls_are_under_way_as_there_are_workers() -> None:
+    """Each waits here for the other, so that one alone would never end."""
+    meeting = threading.Barrier(2)
+
+    class Slow(FakeProvider):
+        def create(self, create: Create) -> Snapshot:
+            meeting.wait(20)
+            return super().create(create)
+
+    applied = carry_out(plan_of(map(creating, "ab")), Slow(), workers=2)
+    assert 2 == len(applied.creations)
+
+
 @pytest.mark.parametrize("seconds", [0.0, -5.0])
 def test_begins_nothing_without_time(seconds: float) -> None:
     """A pass that comes too late puts everything off."""
@@ -314,6 +329,18 @@ def test_an_unexpected_error_is_one_failure_without_its_text(workers: int) -> No
     assert [failure.code for failure in applied.failures] == ["ValueError", "KeyError"]
     assert (len(applied.creations), len(applied.deletions)) == (1, 1)
     assert "s3cr3t" not in msgspec.json.encode(applied.failures).decode()
+
+
+def test_what_waits_for_a_later_pass_is_no_error_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What fails is one."""
+    errors = {"a": NextPass("no time"), "b": DiskGone("no such volume"), "c": DiskFailed("broken"),
+              "s": Refused("in use")}  # fmt: skip
+    carry_out(plan_of(map(creating, "abc"), [deleting("s")]), FakeProvider(errors=errors))
+    levels = {record.message.split(": ")[-1]: record.levelname for record in caplog.records}
+    assert {"no time": "WARNING", "no such volume": "WARNING", "broken": "ERROR",
+            "in use": "WARNING"} == levels  # fmt: skip
 
 
 def test_says_what_was_done_and_why() -> None:

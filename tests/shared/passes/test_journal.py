@@ -206,6 +206,14 @@ class TestBatches:
         assert [FIRST_BATCH, 20, 20, 20, 20, 16] == sizes
         assert 100 == len(set(spy.ended))
 
+    def test_grow_with_calls_that_take_next_to_no_time(self) -> None:
+        """Up to the most that are written at once."""
+        clock = VirtualClock()
+        cloud = FakeCloud(clock=clock)
+        spy = Spy()
+        apply(Plan(now=NOON, creates=creates(600)), cloud, Deadline(clock, 600, 1), 1, spy)
+        assert [4, 500, 96] == [len(batch) for batch in spy.batches]
+
     def test_nothing_is_written_for_what_is_not_begun(self) -> None:
         """A pass that has no time left bars no disk."""
         clock, spy = VirtualClock(), Spy()

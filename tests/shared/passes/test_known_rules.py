@@ -205,3 +205,12 @@ def test_half_of_what_was_remembered_and_another_kind_cannot_be_read() -> None:
     for data in (whole[:-1], zlib.compress(other)):
         world.bucket.put(KNOWN, data, None)
         assert any("cannot be read" in text for text in lost(world.run().report))
+
+
+def test_what_is_nested_without_end_cannot_be_read() -> None:
+    """Nor does it end the pass."""
+    world = lived(1)
+    whole = zlib.decompress(world.bucket.objects[KNOWN][0])
+    deep = b'{"more":' + b"[" * 100_000 + b"]" * 100_000 + b"," + whole[1:]
+    world.bucket.put(KNOWN, zlib.compress(deep), None)
+    assert any("cannot be read" in text for text in lost(world.run().report))

@@ -389,3 +389,13 @@ def test_decides_the_same_in_whatever_order_snapshots_come(
     shuffled = list(history)
     random.shuffle(shuffled)
     assert decide(history, *rules) == decide(shuffled, *rules)
+
+
+@pytest.mark.parametrize(("short", "unconfirmed"), [(0, False), (1, True)])
+def test_asks_tarsnapper_up_to_the_limit(
+    monkeypatch: pytest.MonkeyPatch, short: int, unconfirmed: bool
+) -> None:
+    """What costs just as much as is allowed is still asked."""
+    history = hourly(49, NOW, deltas=RULE)
+    monkeypatch.setattr("shared.planning.expiry.CONFIRM_LIMIT", cost(history, RULE) - short)
+    assert {unconfirmed} == {d.unconfirmed for d in decide(history, policy=RELEASING).deletes}

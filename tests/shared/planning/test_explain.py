@@ -118,6 +118,7 @@ def test_tells_what_is_held_and_why() -> None:
     held = [s for s in explained(world).snapshots if s.fate == "held"]
     assert len(held) > 15
     assert "which this disk's snapshots name, keeps it" in held[0].why
+    assert explained(world).next_deletion is None
     world.cluster.items = (snapshot_rule("r", deltas="PT1H P1X", **by_disk(world.disks[0].name)),)
     found = explained(world)
     assert any("P1X" in problem for problem in found.problems)
@@ -138,6 +139,20 @@ def test_tells_of_orphans_where_they_are_asked_for() -> None:
     assert ["." * 22 + "##", "." * 29 + "#"] == [g.picture for g in found.generations]
     assert {"kept"} == {s.fate for s in found.snapshots}
     assert "no rule covers its disk" in found.snapshots[0].why
+
+
+def test_orphans_are_drawn_as_the_newest_of_them_says() -> None:
+    """What only older ones bear, a list or a claim's name, is history."""
+    world = World(1)
+    for age, text in ((3, "PT1H P2D"), (2, "PT1H P3D"), (1, "PT1H P5D")):
+        labels = OURS | {NAMESPACE: "shop", CLAIM: f"data-{age}"}
+        made = snapshot(
+            f"s{age}", NOON - age * HOUR, disk=disk("vol-0lost"), deltas=text, labels=labels
+        )
+        world.cloud.snapshots[made.id] = made
+    found = explained(world, disks=("vol-0lost",))
+    assert ["PT1H P5D"] == [generation.deltas for generation in found.generations]
+    assert "shop/data-1" == found.claim
 
 
 def test_changes_nothing() -> None:

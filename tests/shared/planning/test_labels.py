@@ -183,6 +183,8 @@ def test_no_name_is_longer_than_63(rule_name: str, time: str) -> None:
         ("2026-06-15t12:00:01z", True),
         ("2026-06-15t11:59:59z", False),
         ("2026-w24", False),
+        ("20260615T11", False),
+        ("20260615T12", True),
         ("2026-06-15T13:00:00+02:00", False),
         ("2026-06-15T11:00:00-02:00", True),
         ("0001-01-01", False),
@@ -389,3 +391,11 @@ def test_a_description_that_is_too_long_leaves_out_the_rules_first_then_the_last
     found = json.loads(text)
     assert {"deltas", "namespace"} <= found.keys()
     assert "source" not in found
+
+
+def test_one_rule_alone_may_be_too_long_for_a_description() -> None:
+    """Its name stays as long as there is room; what is cut is whole fields."""
+    long = "n" * 900
+    text = google.description("name", [rule(long, namespace=long, claim=long, volume=long)])
+    assert len(text) <= MAX_DESCRIPTION
+    assert {"deltas", "namespace"} <= json.loads(text).keys()

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Snapshot
-from shared.planning.pictures import Gap, Picture, draw
+from shared.planning.pictures import Gap, Picture, draw, fitted
 from shared.retention.deltas import parse
 from shared.retention.kernel import retain
 from tests.shared.builders import DAY, HOUR, NOW, hourly, snapshot
@@ -135,3 +136,19 @@ def test_months_have_their_length() -> None:
     assert (7, 12) == (len(days), len(months))
     assert len(weeks) in (4, 5)
     assert set("#") == set(days + weeks + months)
+
+
+@pytest.mark.parametrize(
+    ("picture", "most", "expected"),
+    [
+        ("##-#", 4, ("##-#", 1)),
+        ("##-##", 4, ("#-#", 2)),
+        ("#" * 9, 3, ("###", 3)),
+        ("", 4, ("", 1)),
+    ],
+)
+def test_a_picture_that_is_too_long_shows_the_worst_of_several(
+    picture: str, most: int, expected: tuple[str, int]
+) -> None:
+    """No gap is lost; one that fits stays as it is."""
+    assert expected == fitted(picture, most)

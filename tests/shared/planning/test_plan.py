@@ -316,6 +316,30 @@ def test_says_that_a_selection_selects_nothing() -> None:
     assert 2 == wrong.unselected
 
 
+def test_values_that_select_a_disk_together_are_no_problem() -> None:
+    """Whether there are orphans as well or not; apart they may each select another."""
+    rules = [rule(SHORT, disk=A), rule(SHORT, disk=B, name="b", namespace="b")]
+    both = planned(rules, only=Only(namespaces=("shop",), disks=("vol-a",)))
+    assert ((), [A]) == (both.problems, [d.disk for d in both.disks])
+    apart = planned(rules, only=Only(namespaces=("b",), disks=("vol-a",)))
+    assert [("only", "namespaces, disks")] == [(p.field, p.value) for p in apart.problems]
+
+
+@pytest.mark.parametrize(
+    ("only", "near"),
+    [
+        (Only(namespaces=("shpo",)), "shop"),
+        (Only(claims=("shop/daat",)), "shop/data"),
+        (Only(rules=("shop-pvc-daat",)), "shop-pvc-data"),
+        (Only(disks=("vol-aa",)), "vol-a"),
+    ],
+)
+def test_what_is_nearly_called_so_is_offered(only: Only, near: str) -> None:
+    """Of each kind of name."""
+    (problem,) = planned([rule(SHORT, disk=A, claim="data")], only=only).problems
+    assert problem.message.endswith(f"did you mean {near}?")
+
+
 def test_a_scope_that_is_listed_anyway_is_selected() -> None:
     """REGIONS and PROJECTS name scopes in which there may be no rule, and orphans."""
     found = plan(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.model import Snapshot
 from shared.planning.actions import Attempt
 from shared.planning.due import Due, is_due
-from shared.planning.timing import Rhythm
+from shared.planning.timing import Rhythm, turn
 from shared.windows.parse import parse
 from tests.shared.builders import DAY, HOUR, snapshot
 
@@ -235,3 +235,16 @@ def test_one_rule_that_has_waited_for_too_long_is_enough() -> None:
     found = due(newest, newest + 2 * DAY, nightly, weekly)
     assert (True, None) == (found.due, found.wait)
     assert "2 d have passed" in found.reason
+
+
+def test_one_open_window_is_enough_for_a_first_snapshot_to_be_missing() -> None:
+    """Another rule's may be closed."""
+    noon = Rhythm(DAY, parse("11:00-13:00"))
+    assert due(None, MIDNIGHT + 2 * HOUR, Rhythm(DAY, NIGHT), noon).late
+
+
+def test_a_first_snapshot_waits_until_its_window_opens() -> None:
+    """And is not said to be taken before."""
+    found = turn([Rhythm(DAY, NIGHT)], None, MIDNIGHT + 6 * HOUR, PERIOD)
+    assert MIDNIGHT + DAY + HOUR == found.until
+    assert "whether that is open or not" not in found.waits

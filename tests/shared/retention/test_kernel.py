@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import shared.retention.kernel
 from shared.model import Snapshot
 from shared.retention.deltas import parse
-from shared.retention.kernel import Reason, Retention, confirm, keep, retain
+from shared.retention.kernel import Reason, Retention, confirm, keep, retain, walk_alone
 from tests.shared.builders import DAY, HOUR, NOW, hourly, snapshot
 
 MINUTE = timedelta(minutes=1)
@@ -350,3 +350,23 @@ def test_a_year_of_hourly_passes() -> None:
 
     assert len(times) == 366 * 24 - 14 * 24 - 1
     assert history[0] == first
+
+
+@given(histories, any_deltas)
+def test_generations_alone_keep_together_what_they_keep_at_once(
+    snapshots: list[Snapshot], deltas: list[timedelta]
+) -> None:
+    """Beside the newest, which no generation needs; what a coarser one keeps counts for both."""
+    times = sorted(s.started for s in snapshots)
+    kept, _ = keep(times, deltas)
+    alone = [walk_alone(times, deltas, number) for number in range(len(deltas) - 1)]
+    newest = {len(times) - 1} if times else set()
+    assert kept.keys() == newest.union(*alone)
+    for index, reason in kept.items():
+        assert reason.generation < 0 or index in alone[reason.generation]
+
+
+def test_a_generation_alone_begins_at_its_length_before_the_newest() -> None:
+    """As when all walk together."""
+    times = [s.started for s in begun(*range(0, 100, 10))]
+    assert [2, 4, 6, 8] == walk_alone(times, minutes(20, 70), 0)

@@ -581,3 +581,29 @@ def test_what_is_nearly_called_so_is_named_before_any_other() -> None:
     assert said.endswith("did you mean gold?")
     (said,) = messages(read(PV, claim(policy="zzz"), *made))
     assert said.endswith("did you mean gold or silver?")
+
+
+def test_no_more_than_three_policies_are_offered() -> None:
+    """Where nothing is near, the first by name."""
+    made = [snapshot_policy(name, volumes="unclaimed") for name in ("d", "c", "b", "a")]
+    (said,) = messages(read(PV, claim(policy="zzz"), *made))
+    assert said.endswith("did you mean a or b or c?")
+
+
+def test_a_note_on_policies_that_meet_is_the_first_ones() -> None:
+    """By name."""
+    made = [snapshot_policy("b", GOLD, everything=True), snapshot_policy("a", OWN, everything=True)]
+    (note,) = read(PV, claim(), *made).problems
+    assert "SnapshotPolicy a" == str(note.source)
+
+
+def test_a_volume_without_a_claim_needs_no_namespace() -> None:
+    """It is selected by `volumes` alone, also while Namespaces may not be listed."""
+    selector = {"matchLabels": {"env": "prod"}}
+    free = volume("pv-free", OTHER_VOL, claimed_by=None)
+    objects = decode(
+        PV, claim(), free, snapshot_policy(deltas=GOLD, volumes="all", namespaceSelector=selector)
+    )
+    objects.refused["Namespace"] = "403"
+    objects.namespaces.clear()
+    assert [DISK] == [*rules_of(objects).held]

@@ -555,6 +555,24 @@ def test_a_disk_that_was_not_found_is_a_problem_of_its_rule() -> None:
     ]
 
 
+def test_how_a_disk_may_be_found_is_told_with_its_volume() -> None:
+    """The command can be copied where the volume is known."""
+    error = UnknownDisk("labels", "", "no region is known", "kubectl label pv {volume} r=x")
+    for name, written in (("pv-7", "pv-7"), ("", "NAME")):
+        source = Source("SnapshotRule", "shop", "data")
+        one = Rule(name="shop-rule-data", disk=LOST, deltas=DELTAS, source=source, volume=name)
+        (problem,) = relocate(RuleSet((one,)), {LOST: error}).problems
+        assert problem.message.endswith(f"kubectl label pv {written} r=x")
+
+
+@pytest.mark.parametrize(("by_claim", "name"), [(True, "pv-db"), (False, "pv-data")])
+def test_a_malformed_volume_is_named_as_its_rule_would_be(by_claim: bool, name: str) -> None:
+    """After its claim only where USE_CLAIM_NAME says so: by the name its snapshots are held."""
+    broken = {"kind": "PersistentVolume", "metadata": {"name": "data", "annotations": 7}}
+    found = read(broken, claim("db", volume="data"), use_claim_name=by_claim)
+    assert [name] == [problem.rule for problem in found.problems]
+
+
 def test_a_rule_by_disk_has_its_volume_whatever_other_rules_there_are() -> None:
     """One rule of that kind among others is enough to look volumes up."""
     by_claim = snapshot_rule("other", persistentVolumeClaim="data", deltas=DELTAS)
