@@ -17,6 +17,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,8 +93,8 @@ class Tests(NamedTuple):
 class _Tree:
     """One worker's copy of what is broken and tested."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+    def __init__(self, within: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=within))
         self._written = 0
         for name in ("shared", "functions", "tests", "examples", "docs", "manifests"):
             ignored = shutil.ignore_patterns("__pycache__")
@@ -193,14 +194,16 @@ Limits = dict[Tests, float]
 
 def _unchanged(tests: Tests) -> tuple[Tests, float, str]:
     """Run tests on the code as it is: how many seconds they take, and what fails."""
+    assert _tree
     begun = time.monotonic()
-    status, said = _own_tree().run(tests, math.inf)
+    status, said = _tree.run(tests, math.inf)
     return tests, time.monotonic() - begun, _failed(said) if status not in (0, 5) else ""
 
 
 def noticed(change: Change, stage: Stage, limits: Limits) -> str:
     """Tell what notices a change; empty for nothing."""
-    tree, before = _own_tree(), (ROOT / change.file).read_text()
+    assert _tree
+    tree, before = _tree, (ROOT / change.file).read_text()
     tree.write(change.file, change.text)
     try:
         for tests in stage(change.file):
@@ -212,10 +215,10 @@ def noticed(change: Change, stage: Stage, limits: Limits) -> str:
     return ""
 
 
-def _own_tree() -> _Tree:
+def _begin(within: str) -> None:
+    """Give a worker its tree."""
     global _tree
-    _tree = _tree or _Tree()
-    return _tree
+    _tree = _Tree(within)
 
 
 def _failed(said: str) -> str:
@@ -243,23 +246,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     equal = [change for change in chosen if change.key in EQUIVALENT]
     chosen = [change for change in chosen if change.key not in EQUIVALENT]
     left = chosen
-    with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
+    context = multiprocessing.get_context("fork")
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-") as within,
+        # Whose workers, other than those of a Pool, may have processes of their own.
+        ProcessPoolExecutor(arguments.workers, context, _begin, (within,)) as pool,
+    ):
         for stage in (_quick, _slow):
             print(f"{len(left)} changes meet {stage.__name__.strip('_')} tests", flush=True)
             limits = {}
             known = {tests for change in left for tests in stage(change.file)}
-            for tests, seconds, failed in pool.imap_unordered(_unchanged, sorted(known)):
+            for told in as_completed([pool.submit(_unchanged, tests) for tests in sorted(known)]):
+                tests, seconds, failed = told.result()
                 if failed:
+                    pool.shutdown(cancel_futures=True)
                     sys.exit(f"without any change fails: {failed}; nothing can be told so")
                 limits[tests] = max(LEAST, TOO_SLOW * seconds)
             tried, left = left, []
-            for change, by in pool.imap_unordered(
-                _with_notice, [(c, stage, limits) for c in tried]
-            ):
+            meeting = {pool.submit(noticed, c, stage, limits): c for c in tried}
+            for done in as_completed(meeting):
+                change, by = meeting[done], done.result()
                 left += [] if by else [change]
                 print(f"{'killed' if by else 'left':<7}{change.file}:{change.line}  "
                       f"{change.what}  {by and f'[{by}]'}", flush=True)  # fmt: skip
-        pool.map(_clean, range(4 * arguments.workers), chunksize=1)
     for change in equal:
         print(f"equal  {change.file}:{change.line}  {change.what}  [{EQUIVALENT[change.key]}]")
     for change in left:
@@ -268,15 +277,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{killed} of {len(chosen)} killed ({killed / max(len(chosen), 1):.3f}); "
           f"{len(equal)} left out, which change nothing")  # fmt: skip
     return int(bool(left))
-
-
-def _with_notice(asked: tuple[Change, Stage, Limits]) -> tuple[Change, str]:
-    return asked[0], noticed(*asked)
-
-
-def _clean(_: int) -> None:
-    if _tree:
-        shutil.rmtree(_tree.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
