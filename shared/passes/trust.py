@@ -130,16 +130,16 @@ class RulesReader:
 
     def _compare(self, objects: Objects, storage: Storage) -> TrustedRules:
         """Believe the cluster, unless it lost too much; write the mirror anew."""
-        mirror, live = storage.mirror, self._rules(objects)
+        mirror, live, doubt = storage.mirror, self._rules(objects), _gap(objects)
+        told = _with(live, "cluster", doubt) if doubt else live  # whatever the mirror is like
         try:
             copy = mirror.load()
             data = mirror.encode(objects)
-            doubt = _gap(objects)
             if copy and copy.data != data and not doubt:
                 doubt = self._doubt(objects, live, copy, storage)
         except (BucketError, ClusterError) as error:
             why = f"the mirror could not be compared with the cluster: {error}"
-            return TrustedRules(_with(live, "mirror", why), why)
+            return TrustedRules(_with(told, "mirror", why), why)
         age = copy.age if copy else None
         if doubt:
             return TrustedRules(_with(live, "cluster", doubt), doubt, False, age)

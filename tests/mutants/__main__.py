@@ -94,12 +94,12 @@ class _Tree:
     """One worker's copy of what is broken and tested."""
 
     def __init__(self, within: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(dir=within))
+        self.folder = Path(tempfile.mkdtemp(dir=within)) / "tree"
         self._written = 0
-        for name in ("shared", "functions", "tests", "examples", "docs", "manifests"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
-        shutil.copy(ROOT / "pyproject.toml", self.folder)
+        made = shutil.ignore_patterns(
+            "__pycache__", ".*_cache", ".git", ".venv", ".hypothesis", "build"
+        )
+        shutil.copytree(ROOT, self.folder, ignore=made)
 
     def write(self, file: str, text: str) -> None:
         """Write a file with a time of its own, so that no compiled one is taken for it."""

@@ -31,7 +31,7 @@ from shared.planning.labels import AWS
 from shared.ports import Check, Listing, Stored, Volumes
 from tests.shared.objects_builders import decode
 from tests.simulation.oracle import AUTHOR, DELTAS, Json
-from tests.simulation.world import MIRROR, PassLog, Real, Violation, World
+from tests.simulation.world import MIRROR, Lie, PassLog, Real, Violation, World
 
 #: A snapshot may be missing from listings for so long.
 LAG = timedelta(minutes=50)
@@ -52,13 +52,14 @@ class SimCluster:
         world.call(self._log)
         if world.lasts("API down") or world.strike("API fails"):
             raise ClusterError("connection refused")
-        items, absent = [json.loads(json.dumps(item)) for item in world.items], False
-        self._log.truth = items
+        said = Lie([json.loads(json.dumps(item)) for item in world.items])
+        self._log.truth = said.items
         if world.lies and world.lasts("API lies"):
-            items, absent = world.lies(items)
-        self._log.items, self._log.live = items, True
-        objects = decode(*items)
-        objects.absent = ["SnapshotRule"] if absent else []
+            said = world.lies(said.items)
+        self._log.items, self._log.refused, self._log.live = said.items, said.refused, True
+        objects = decode(*said.items)
+        objects.absent = [*said.absent]
+        objects.refused = dict.fromkeys(said.refused, "the API answered 403")
         return objects
 
     def check(self) -> Iterable[Check]:
@@ -208,7 +209,7 @@ class SimBucket:
             return None
         data, version, written = found
         if name == MIRROR and not self._log.live:
-            self._log.items = _items(data)
+            self._log.items, self._log.refused = _items(data), ()
         return Stored(data, str(version), max(world.now() - written, timedelta(0)))
 
     def put(self, name: str, data: bytes, expected: str | None) -> str:

@@ -9,16 +9,35 @@ from typing import Any
 
 from shared.model import Disk, Source
 from shared.reports.schema import Report
-from tests.shared.objects_builders import by_disk, claim, snapshot_rule, volume
+from tests.shared.objects_builders import (
+    by_disk,
+    claim,
+    namespace,
+    snapshot_policy,
+    snapshot_rule,
+    storage_class,
+    volume,
+)
 from tests.simulation import oracle, windows
 from tests.simulation.oracle import AUTHOR, CLUSTER, DAY, DELTAS, HOUR, MINUTE, Json
-from tests.simulation.world import MIRROR, REGIONS, PassLog, World
+from tests.simulation.world import MIRROR, REGIONS, Lie, PassLog, World
 
 #: What a pass is about that could not accept what it was asked to.
 NOT_ACCEPTED = Source("Rules", "", "accept")
 FOREIGN = b'{"items": [{"kind": "Pod"}]}'
 #: How many objects have deltas at most, so that passes stay cheap.
 MOST_RULES = 7
+SPACES, CLASSES, POLICIES = ("shop", "lab"), ("gp3", "io2"), ("gold", "silver")
+DEFAULTS = (
+    *(("Namespace", name) for name in (*SPACES, "thief")),
+    *(("StorageClass", name) for name in CLASSES),
+    *(("SnapshotPolicy", name) for name in POLICIES),
+)
+#: What policies of the simulation select.
+SELECTORS: tuple[Json, ...] = (
+    {}, {"everything": True}, {"storageClassNames": ["io2"]}, {"volumes": "all"},
+    {"namespaceSelector": {"matchLabels": {oracle.NAMES: "lab"}}},
+)  # fmt: skip
 #: What takes as long as its world's rules are apart.
 UNITS = {"hours": 6 * HOUR, "days": 3 * DAY, "weeks": 20 * DAY}
 
@@ -35,6 +54,7 @@ class Life:
         self._plans: list[Generator[None, None, None]] = []
         self.accepting = False
         self.shrunk = world.now() - 1000 * DAY
+        world.items.append(namespace("default"))  # as in any cluster
         for _ in range(self.rng.randint(1, 3)):
             self.add_rule()
 
@@ -45,7 +65,7 @@ class Life:
             (2, self.remove), (1, self.delete_disk), (2, self.stranger), (2, self.keep),
             (2, self.episode), (1, self.hurt_mirror), (1, self.lie), (1, self.flap),
             (1, self.vanish), (1, self.tighten), (1, self.adopt), (1, self.pause),
-            (0.3, self.purge), (0.3, self.rename),
+            (0.3, self.purge), (0.3, self.rename), (4 * self.world.levelled, self.default),
         )  # fmt: skip
         chosen = self.rng.choices([e for _, e in events], [w for w, _ in events])[0]
         chosen()
@@ -84,6 +104,9 @@ class Life:
         rng, world, known = self.rng, self.world, self.world.disks()
         if len(self._ruled()) >= MOST_RULES:
             return
+        if world.levelled and world.levels.random() < 0.4:
+            self._bare()
+            return
         number, kind, text = world.number(), rng.randrange(4), world.deltas()
         disk = Disk("aws", rng.choice(REGIONS), f"vol-{number:017x}")
         world.places[disk.name], zones = disk.scope, (f"{disk.scope}a",)
@@ -107,6 +130,44 @@ class Life:
         self._window(next(i for i in reversed(world.items) if i in self._ruled()))
         if disk not in known and rng.random() < 0.6:
             self._past(disk, text)
+
+    def _bare(self) -> None:
+        """Add a volume that says nothing itself, or names a policy."""
+        rng, world = self.world.levels, self.world
+        number = world.number()
+        disk = Disk("aws", rng.choice(REGIONS), f"vol-{number:017x}")
+        world.places[disk.name] = disk.scope
+        owner = (rng.choice(SPACES), f"claim-{number}") if rng.random() < 0.8 else None
+        item = volume(f"pv-{number}", disk.name, claimed_by=owner, zones=(f"{disk.scope}a",),
+                      storage_class=rng.choice(("", *CLASSES)))  # fmt: skip
+        world.items.append(item)
+        if owner:
+            named = rng.choice(POLICIES) if rng.random() < 0.2 else None
+            item = claim(owner[1], owner[0], volume=f"pv-{number}", policy=named)
+            world.items.append(item)
+        found = oracle.rules_of(world.items).deltas.get(disk.name)
+        if rng.random() < 0.6:
+            self._past(disk, found[0] if found else world.deltas())
+
+    def default(self) -> None:
+        """Write a default where there is none, or take it away."""
+        rng, world = self.world.levels, self.world
+        self.shrunk = world.now()  # `none` may stand where a later level says something
+        kind, name = rng.choice(DEFAULTS)
+        found = [i for i in world.items if _names(i) == (kind, None, name)]
+        world.items = [i for i in world.items if i not in found]
+        if found and rng.random() < 0.5:
+            return
+        text = oracle.NONE if rng.random() < 0.15 else world.deltas()
+        named = rng.choice(POLICIES) if rng.random() < 0.2 else None
+        if kind == "Namespace":
+            made = namespace(name, None if named else text, named)
+        elif kind == "StorageClass":
+            made = storage_class(name, None if named else text, named)
+        else:
+            made = snapshot_policy(name, text, **rng.choice(SELECTORS))
+        world.items.append(made)
+        self._window(made)
 
     def _window(self, item: Json) -> None:
         """Give a rule a window, or none, or one that cannot be read."""
@@ -134,7 +195,7 @@ class Life:
             for i in self.world.items
             if i["metadata"].get("namespace") != "thief"
             and (
-                i["kind"] == "SnapshotRule"
+                i["kind"] in windows.WITH_FIELDS
                 or oracle.KEY in (i["metadata"].get("annotations") or {})
             )
         ]
@@ -146,7 +207,7 @@ class Life:
     def _write(self, item: Json | None, text: Any) -> None:
         """Change the deltas of an object, if it is still there."""
         self.shrunk = self.world.now()
-        if item and item["kind"] == "SnapshotRule":
+        if item and item["kind"] in windows.WITH_FIELDS:
             item["spec"]["deltas"] = text
         elif item and isinstance(text, str):
             item["metadata"]["annotations"][oracle.KEY] = text
@@ -182,7 +243,9 @@ class Life:
 
     def vanish(self) -> None:
         """Let a rule be absent for some passes: most often beside another on its disk."""
-        disks = [i["spec"]["disk"]["volumeId"] for i in self._ruled() if "disk" in i["spec"]]
+        disks = [
+            i["spec"]["disk"]["volumeId"] for i in self._ruled() if i["kind"] == "SnapshotRule"
+        ]
         beside = [i for i in self._ruled() if i["kind"] == "SnapshotRule"
                   and disks.count(i["spec"]["disk"]["volumeId"]) > 1]  # fmt: skip
         item = self.rng.choice(beside) if beside else self._rule()
@@ -198,7 +261,8 @@ class Life:
             for _ in range(self.rng.randint(1, 6)):
                 yield
         finally:
-            self.world.items.append(item)
+            if not any(_names(i) == _names(item) for i in self.world.items):
+                self.world.items.append(item)
 
     def tighten(self) -> None:
         """Shorten a rule in steps, each of which lets little go."""
@@ -310,14 +374,21 @@ class Life:
             return
         self.world.until["API lies"] = self.world.now() + 14 * MINUTE
 
-        def without_crd(items: list[Json]) -> tuple[list[Json], bool]:
-            return [i for i in items if i["kind"] != "SnapshotRule"], True
+        def without_crd(items: list[Json]) -> Lie:
+            return Lie([i for i in items if i["kind"] != "SnapshotRule"], ("SnapshotRule",))
 
-        def nothing(items: list[Json]) -> tuple[list[Json], bool]:
-            return [], False
+        def nothing(items: list[Json]) -> Lie:
+            return Lie([])
 
-        lies: tuple[Callable[[list[Json]], tuple[list[Json], bool]], ...] = (without_crd, nothing)
+        lies: tuple[Callable[[list[Json]], Lie], ...] = (without_crd, nothing)
         self.world.lies = self.rng.choice(lies)
+        if self.world.levelled and self.world.levels.random() < 0.6:
+            kind = self.world.levels.choice([kind for kind, _ in DEFAULTS])
+
+            def refused(items: list[Json]) -> Lie:
+                return Lie([i for i in items if i["kind"] != kind], refused=(kind,))
+
+            self.world.lies = refused
         self.shrunk = self.world.now()
         self._count("API lies")
 
@@ -346,6 +417,10 @@ class Life:
         """Take the mirror away; not while the API lies, since then nothing could tell."""
         del self.world.objects[MIRROR]
         self.world.until.pop("API lies", None)
+
+
+def _names(item: Json) -> tuple[Any, ...]:
+    return item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]
 
 
 def _is_json(data: bytes) -> bool:

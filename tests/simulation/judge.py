@@ -49,6 +49,7 @@ class Judge:
         self._in_window(log, made)
         rules = log.rules()
         lists = [*rules.deltas.get(made.disk.name, [])]
+        self.world.faults[f"by {rules.level.get(made.disk.name, 'former lists')}"] += 1
         if made.disk.name in rules.broken:
             # What cannot be understood goes on by the deltas that the newest one bears.
             lists += made.labels[DELTAS].split(" / ")
@@ -132,7 +133,7 @@ class Judge:
     def _is_due(self, log: PassLog, disk: Disk) -> bool:
         """Tell whether a pass saw a disk that needed its next snapshot."""
         now = self.world.now()
-        lists = oracle.rules_of(log.items).deltas.get(disk.name, [])
+        lists = log.rules().deltas.get(disk.name, [])
         seen = [s.started for s in log.seen[disk.scope].snapshots
                 if s.disk == disk and s.state != "failed"
                 and oracle.ours(s.labels, self.world.cluster_name)]  # fmt: skip
@@ -150,8 +151,9 @@ class Judge:
             age = world.now() - world.objects[MIRROR][2]
             if age > self.settings.mirror_max_age + 10 * MINUTE:
                 raise Violation(f"P3: {say} by a mirror {age} old")
-        for items in (log.items, log.truth) if log.live else (log.items,):
-            rules = oracle.rules_of(items)
+        if log.refused:
+            raise Violation(f"P3: {say} while {log.refused} may not be listed")
+        for rules in (log.rules(), oracle.rules_of(log.truth)) if log.live else (log.rules(),):
             if gone.disk.name in rules.broken:
                 raise Violation(f"P3: {say}, whose rule cannot be understood")
             lists = rules.deltas.get(gone.disk.name, [])

@@ -6,7 +6,7 @@ their own, and retention is tarsnapper's.
 
 import calendar
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -24,7 +24,10 @@ TEMPOS: dict[str, tuple[str, ...]] = {
     "weeks": ("P7D P28D P360D", "P1M P1Y", "P14D P90D", "P1W P6M P2Y", "P30D P360D"),
 }
 MANGLED = ("PT1H P1X", "P1D", "", "hourly", 5, None)
-KEY = "backup.kubernetes.io/deltas"
+KEY, POLICY = "backup.kubernetes.io/deltas", "backup.kubernetes.io/policy"
+NONE = "none"
+#: The label that each Namespace has by itself.
+NAMES = "kubernetes.io/metadata.name"
 AUTHOR = {"created-by": "k8s-snapshots"}
 CLUSTER = "k8s-snapshots-cluster"
 DELTAS = "k8s-snapshots-deltas"
@@ -44,12 +47,14 @@ _UNITS = {"W": timedelta(weeks=1), "D": DAY, "H": HOUR, "M": MINUTE}
 class Rules(NamedTuple):
     """Of each disk the deltas that can be understood; `broken` disks have a rule that cannot.
 
-    `timed` has each of these deltas with the window of its rule.
+    `timed` has each of these deltas with the window of its rule, and `level` tells how far from
+    the volume they stand, from `own` on.
     """
 
     deltas: Mapping[str, list[str]]
     broken: frozenset[str]
     timed: Mapping[str, list[Timed]]
+    level: Mapping[str, str]
 
     def windowed(self, disk: str) -> bool:
         """Tell whether each rule of a disk has a window, and all can be read."""
@@ -57,40 +62,158 @@ class Rules(NamedTuple):
         return disk not in self.broken and bool(found) and all(hours for _, hours in found)
 
 
-def rules_of(items: Iterable[Json]) -> Rules:
-    """Read what the objects of a cluster ask for."""
-    items = list(items)
-    found: dict[str, list[str]] = {}
-    timed: dict[str, list[Timed]] = {}
-    broken = set()
-    volumes = {i["metadata"]["name"]: i for i in items if i["kind"] == "PersistentVolume"}
+class Word(NamedTuple):
+    """What one object says: lists, `none`, what cannot be read, a window that cannot be read.
 
-    def add(volume: Json | str, text: Any, item: Json) -> None:
-        name = volume if isinstance(volume, str) else volume["spec"]["csi"]["volumeHandle"]
-        if isinstance(text, str) and read(text):
-            hours, mangled = windows.of(item)
-            found.setdefault(name, []).append(text)
-            timed.setdefault(name, []).append((text, hours))
-            if mangled:
-                broken.add(name)
-        else:
-            broken.add(name)
+    One that does not `end` the search counts beside whatever else is said.
+    """
 
-    for item in items:
-        written = item["metadata"].get("annotations") or {}
-        if item["kind"] == "SnapshotRule":
-            spec = item["spec"]
-            add(spec["disk"]["volumeId"], spec.get("deltas"), item)
-        elif KEY in written and item["kind"] == "PersistentVolume":
-            add(item, written[KEY], item)
-        elif KEY in written:
-            meta, volume = item["metadata"], volumes.get(item["spec"].get("volumeName", ""))
-            ref = (volume or {}).get("spec", {}).get("claimRef", {})
-            if volume and (ref.get("namespace"), ref.get("name"), ref.get("uid")) == (
-                meta["namespace"], meta["name"], meta["uid"]
-            ):  # fmt: skip
-                add(volume, written[KEY], item)
-    return Rules(found, frozenset(broken), timed)
+    lists: Sequence[Timed] = ()
+    none: bool = False
+    unread: bool = False
+    mangled: bool = False
+    ends: bool = True
+
+
+def rules_of(items: Iterable[Json], refused: Collection[str] = ()) -> Rules:
+    """Read what the objects of a cluster ask for; the kinds `refused` might say anything."""
+    return _Rules(list(items), refused).read()
+
+
+class _Rules:
+    """One reading of a cluster's objects."""
+
+    def __init__(self, items: list[Json], refused: Collection[str]) -> None:
+        self._items, self._refused = items, refused
+        self._volumes = {_name(i): i for i in items if i["kind"] == "PersistentVolume"}
+        self._policies = {_name(i): i for i in items if i["kind"] == "SnapshotPolicy"}
+        self._timed: dict[str, list[Timed]] = {}
+        self._broken: set[str] = set()
+        self._level: dict[str, str] = {}
+
+    def read(self) -> Rules:
+        """Read what is said of each volume, and of disks of which there is none."""
+        rules = [i for i in self._items if i["kind"] == "SnapshotRule"]
+        known = {_handle(volume) for volume in self._volumes.values()}
+        for rule in rules:
+            disk = rule["spec"]["disk"]["volumeId"]
+            if disk not in known:
+                self._add(disk, self._word(rule), "own")
+        for volume in self._volumes.values():
+            for level, words in self._levels(volume, rules):
+                for word in words:
+                    self._add(_handle(volume), word, level)
+                last = [word for word in words if word.ends]
+                if not any(word.unread for word in last) and any(w.lists or w.none for w in last):
+                    break
+        deltas = {disk: [text for text, _ in timed] for disk, timed in self._timed.items()}
+        return Rules(deltas, frozenset(self._broken), self._timed, self._level)
+
+    def _add(self, disk: str, word: Word, level: str) -> None:
+        if word.lists:
+            self._timed.setdefault(disk, []).extend(word.lists)
+            self._level.setdefault(disk, level)
+        if word.unread or word.mangled:
+            self._broken.add(disk)
+
+    def _levels(self, volume: Json, rules: list[Json]) -> Iterator[tuple[str, list[Word]]]:
+        """Give what each level says of a volume, the nearest first."""
+        claim = next((i for i in self._items if _is_bound(i, volume)), None)
+        own = [self._word(item) for item in (volume, claim) if item and _speaks(item)]
+        ref = volume["spec"].get("claimRef") or {}
+        for rule in rules:
+            if rule["spec"]["disk"]["volumeId"] == _handle(volume):
+                ends = ref.get("namespace") == rule["metadata"]["namespace"]
+                own.append(self._word(rule)._replace(ends=ends))
+        yield "own", own
+        if claim:
+            yield "namespace", self._of("Namespace", ref["namespace"])
+        if name := volume["spec"].get("storageClassName"):
+            yield "storageclass", self._of("StorageClass", name)
+        yield "policy", self._selecting(volume, claim)
+
+    def _of(self, kind: str, name: str) -> list[Word]:
+        if kind in self._refused:
+            return [Word(unread=True)]
+        found = (i for i in self._items if i["kind"] == kind and _name(i) == name)
+        return [self._word(item) for item in found if _speaks(item)]
+
+    def _selecting(self, volume: Json, claim: Json | None) -> list[Word]:
+        if "SnapshotPolicy" in self._refused:
+            return [Word(unread=True)]
+        asks = [p for p in self._policies.values() if NAMES in str(p["spec"].get("selector"))]
+        words = [self._word(p) for p in self._policies.values() if _selects(p, volume, claim)]
+        if claim and asks and "Namespace" in self._refused:
+            words.append(Word(unread=True))
+        return words
+
+    def _word(self, item: Json) -> Word:
+        """Read what an object says, the policy that it names with it."""
+        spec, notes = item.get("spec", {}), item["metadata"].get("annotations") or {}
+        alone = item["kind"] in windows.WITH_FIELDS
+        hours, bad = windows.of(item)
+        word = Word()
+        if alone or KEY in notes:
+            word = _read_word(spec.get("deltas") if alone else notes[KEY], hours)
+        if not alone and POLICY in notes:
+            named = self._policies.get(notes[POLICY])
+            other = self._word(named) if named else Word(unread=True)
+            if other.unread:
+                other = Word(unread=True)
+            elif hours or bad:
+                lists = [(text, hours) for text, _ in other.lists]
+                other = other._replace(lists=lists, mangled=False)
+            word = Word(
+                [*word.lists, *other.lists], (word.none or other.none),
+                word.unread or other.unread, other.mangled,
+            )  # fmt: skip
+        mangled = (bad or word.mangled) and bool(word.lists)
+        return word._replace(none=word.none and not word.lists, mangled=mangled)
+
+
+def _read_word(text: Any, hours: windows.Hours | None) -> Word:
+    if text == NONE:
+        return Word(none=True)
+    good = isinstance(text, str) and bool(read(text))
+    return Word([(text, hours)]) if good else Word(unread=True)
+
+
+def _name(item: Json) -> str:
+    return str(item["metadata"]["name"])
+
+
+def _handle(volume: Json) -> str:
+    return str(volume["spec"]["csi"]["volumeHandle"])
+
+
+def _speaks(item: Json) -> bool:
+    notes = item["metadata"].get("annotations") or {}
+    return KEY in notes or POLICY in notes
+
+
+def _is_bound(item: Json, volume: Json) -> bool:
+    """Tell whether an object is the claim that a volume is bound to, and bound to it."""
+    if item["kind"] != "PersistentVolumeClaim":
+        return False
+    meta, ref = item["metadata"], volume["spec"].get("claimRef") or {}
+    mine = meta["namespace"], meta["name"], meta["uid"]
+    return item["spec"].get("volumeName") == _name(volume) and mine == (
+        ref.get("namespace"), ref.get("name"), ref.get("uid")
+    )  # fmt: skip
+
+
+def _selects(policy: Json, volume: Json, claim: Json | None) -> bool:
+    """Tell whether a policy of the simulation selects a volume."""
+    selector = policy["spec"].get("selector")
+    if selector is None:
+        return False
+    if selector.get("volumes") != "all" and claim is None:
+        return False
+    classes = selector.get("storageClassNames")
+    if classes is not None and volume["spec"].get("storageClassName") not in classes:
+        return False
+    names = selector.get("namespaceSelector", {}).get("matchLabels", {}).get(NAMES)
+    return names is None or (claim is not None and names == claim["metadata"]["namespace"])
 
 
 # Deltas

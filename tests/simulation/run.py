@@ -40,6 +40,8 @@ from tests.simulation.world import MIRROR, REGIONS, Killed, PassLog, Violation, 
 STEPS = 60
 #: Passes in the end by which everything settles, at most.
 SETTLING = 70
+#: The annotations that a mirror keeps.
+KEYS = (oracle.KEY, oracle.POLICY, windows.KEY)
 #: How many of the passes make their plans again in other ways.
 PLANNED_AGAIN = 0.12
 
@@ -203,7 +205,7 @@ class Simulation:
         broken = self.world.lasts("API down")
         self.world.faults["mirror stale"] += self.mirror_only and broken
         if self.mirror_only and not broken:
-            mirror = Mirror(SimBucket(self.world, self.log()), MIRROR, "file", (oracle.KEY,), ())
+            mirror = Mirror(SimBucket(self.world, self.log()), MIRROR, "file", KEYS)
             data = mirror.encode(decode(*self.world.items))
             self.world.objects[MIRROR] = data, self.world.number(), self.world.now()
 
@@ -217,7 +219,7 @@ class Simulation:
     def deliver(self, log: PassLog) -> Outcome:
         world = self.world
         bucket = SimBucket(world, log)
-        mirror = Mirror(bucket, MIRROR, "s3://bucket/rules.json", (oracle.KEY,), ())
+        mirror = Mirror(bucket, MIRROR, "s3://bucket/rules.json", KEYS)
         ports = Ports(
             mirror if self.mirror_only else SimCluster(world, log),
             SimCloud(world, log),

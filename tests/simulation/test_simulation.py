@@ -24,7 +24,8 @@ MET = {
     "accepted", "all is well", "attempt failed", "backfill", "deleted once settled", "forced",
     "held until settled", "one scope", "other id told", "plan", "planned again", "release",
     "released", "rules lost told", "settled", "in a window", "outside a window",
-    "window mangled",
+    "window mangled", "by own", "by namespace", "by storageclass", "by policy", "by former lists",
+    "kind refused",
 }  # fmt: skip
 
 

@@ -73,6 +73,10 @@ class Wellness:
         bad = counts.overdue or counts.failed or counts.failed_attempts
         well = report.mode == "reconcile" and report.outcome == "completed" and not bad
         renamed = any(p.source == CLUSTER_ID for p in report.problems)
+        said = any(p.severity == "error" and "403" in p.message for p in report.problems)
+        if log.refused and not said and report.outcome != "skipped":
+            raise Violation(f"pass {log.number} says nothing of {log.refused}, not listed")
+        self.world.faults["kind refused"] += bool(log.refused)
         if log.beaten and not (well and counts.rules and not counts.rules_lost and not renamed):
             raise Violation(f"pass {log.number} sends a heartbeat, but all is not well: {counts}")
         if not well or not log.request.only.whole_scopes():

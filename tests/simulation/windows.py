@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 STEP = timedelta(minutes=5)
 WEEK = timedelta(days=9)
 KEY = "backup.kubernetes.io/window"
+#: Kinds that have a window as fields; others have an annotation.
+WITH_FIELDS = ("SnapshotRule", "SnapshotPolicy")
 NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: Cannot be read, as text and as fields.
 MANGLED = "1 to 5"
@@ -66,7 +68,7 @@ Timed = tuple[str, Hours | None]
 
 def of(item: dict[str, Any]) -> tuple[Hours | None, bool]:
     """Read the window of an object; tell whether it is one that cannot be read."""
-    if item["kind"] == "SnapshotRule":
+    if item["kind"] in WITH_FIELDS:
         fields = item["spec"].get("window")
         found = next((hours for hours in SOME if hours.fields == fields), None)
         return found, fields is not None and found is None
@@ -76,8 +78,8 @@ def of(item: dict[str, Any]) -> tuple[Hours | None, bool]:
 
 def write(item: dict[str, Any], hours: Hours | None, mangled: bool = False) -> None:
     """Give an object a window, or take it away."""
-    value: Any = hours and (hours.fields if item["kind"] == "SnapshotRule" else hours.text)
-    if item["kind"] == "SnapshotRule":
+    value: Any = hours and (hours.fields if item["kind"] in WITH_FIELDS else hours.text)
+    if item["kind"] in WITH_FIELDS:
         item["spec"]["window"] = MANGLED if mangled else value
         return
     annotations = item["metadata"].setdefault("annotations", {})

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.model import Disk, State
 from shared.ports import Listing
@@ -18,6 +19,14 @@ from tests.simulation.oracle import CLUSTER, TEMPOS, Json, Rules, ours, rules_of
 
 REGIONS = ("eu-west-1", "us-east-1")
 MIRROR = "demo/rules.json"
+
+
+class Lie(NamedTuple):
+    """What an API server answers in place of the truth: objects, and kinds it lacks or refuses."""
+
+    items: list[Json]
+    absent: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 class Killed(BaseException):
@@ -74,6 +83,7 @@ class PassLog:
     degraded: bool = False
     live: bool = False
     items: list[Json] = field(default_factory=list)
+    refused: tuple[str, ...] = ()
     truth: list[Json] = field(default_factory=list)
     seen: dict[str, Listing] = field(default_factory=dict)
     created: list[Real] = field(default_factory=list)
@@ -82,7 +92,7 @@ class PassLog:
 
     def rules(self) -> Rules:
         """Read the rules that the pass was shown."""
-        return rules_of(self.items)
+        return rules_of(self.items, self.refused)
 
 
 class Baton:
@@ -125,8 +135,9 @@ class World:
     """Everything there is, and what goes wrong with it; `faults` counts that by kind.
 
     `tempo` is how frequent most rules are, and `google` tells how the cloud behaves. `places` are
-    the scopes of all disks; where `windowed` rules have windows, which `windows` chooses. `gone`
-    are those disks that do not exist, and `back` when others were found.
+    the scopes of all disks; where `windowed` rules have windows, which `windows` chooses, and where
+    `levelled` there are defaults, which `levels` chooses. `gone` are those disks that do not exist,
+    and `back` when others were found.
     """
 
     def __init__(self, seed: int) -> None:
@@ -135,6 +146,8 @@ class World:
         self.baton = Baton(self.rng)
         self.windows = random.Random(f"windows of {seed}")
         self.windowed = self.windows.random() < 0.4
+        self.levels = random.Random(f"levels of {seed}")
+        self.levelled = self.levels.random() < 0.4
         self.tempo = self.rng.choice(("hours", "hours", "days", "weeks"))
         self.google = self.rng.random() < 0.5
         self.cluster_name = "demo"
@@ -146,7 +159,7 @@ class World:
         self.objects: dict[str, tuple[bytes, int, datetime]] = {}
         self.faults: Counter[str] = Counter()
         self.until: dict[str, datetime] = {}
-        self.lies: Callable[[list[Json]], tuple[list[Json], bool]] | None = None
+        self.lies: Callable[[list[Json]], Lie] | None = None
         self.calm = False
         self.rate = self.rng.choice((0.0, 0.02, 0.08))
         self.skewed = self.rng.random() < 0.5

@@ -152,6 +152,22 @@ class TestStandIn:
         assert "could not be compared" in said(report)
         assert b"{torn" == made.bucket.objects[MIRROR][0]
 
+    def test_a_kind_that_may_not_be_listed_is_told_beside_a_bucket_that_fails(self) -> None:
+        """One fault hides no other."""
+        made = world()
+        made.bucket.trouble = lambda call, name: "before" if name == MIRROR else ""
+        read = made.cluster.read
+
+        def refused() -> Objects:
+            objects = read()
+            objects.refused["SnapshotPolicy"] = "the API answered 403"
+            return objects
+
+        made.cluster.read = refused  # type: ignore[method-assign]
+        told = said(made.run().report)
+        assert "could not be compared" in told
+        assert "the API answered 403" in told
+
     def test_a_mirror_that_cannot_be_written_is_a_problem(self) -> None:
         """The rules are the cluster's own, and deletions go on."""
         made = world()
