@@ -68,14 +68,14 @@ def named(name: str) -> list[Change]:
     return found
 
 
-def everything(only: str = "") -> list[Change]:
-    """List all changes of the pure modules, or those that are printed with a text."""
+def everything(*only: str) -> list[Change]:
+    """List all changes of the pure modules, or those that are printed with one of some texts."""
     files = [path.relative_to(ROOT) for pattern in PURE for path in sorted(ROOT.glob(pattern))]
     return [
         change
         for file in files
         for change in changes_of(str(file), (ROOT / file).read_text())
-        if only in f"{change.file}:{change.line}  {change.what}"
+        if any(text in f"{change.file}:{change.line}  {change.what}" for text in only or ("",))
     ]
 
 
@@ -231,14 +231,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
     parser.add_argument("--count", type=int, default=150, help="how many (default 150)")
-    parser.add_argument("--only", default="", help="those printed with this text")
+    parser.add_argument("--only", nargs="+", default=[""], help="those printed with a text")
     parser.add_argument("--named", nargs="?", const="", help="those of patches.py, by their name")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     arguments = parser.parse_args(argv)
     if arguments.named is not None:
         chosen = named(arguments.named)
     else:
-        found = everything(arguments.only)
+        found = everything(*arguments.only)
         chosen = random.Random(arguments.seed).sample(found, min(arguments.count, len(found)))
         print(f"{len(chosen)} of {len(found)} changes, seed {arguments.seed}", flush=True)
     for name in PRELOADED:

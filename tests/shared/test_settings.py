@@ -204,8 +204,20 @@ def test_a_long_value_is_shortened() -> None:
         {"SNAPSHOT_AUTHOR_LABEL_KEY": "mine", "KEEP_LABEL": "mine"},
         {"SNAPSHOT_AUTHOR_LABEL_KEY": "k8s-snapshots-cluster"},
         {"SNAPSHOT_AUTHOR_LABEL_KEY": "k8s-snapshots-keep", "KEEP_LABEL": "keep"},
-        {"KEEP_LABEL": "k8s-snapshots-deltas"},
-        {"KEEP_LABEL": "k8s-snapshots-from"},
+        *(
+            {"KEEP_LABEL": f"k8s-snapshots-{name}"}
+            for name in (
+                "cluster",
+                "namespace",
+                "claim",
+                "volume",
+                "rule",
+                "deltas",
+                "source",
+                "from",
+                "taken",
+            )
+        ),
     ],
 )
 def test_keys_that_collide_are_refused(environ: dict[str, str]) -> None:

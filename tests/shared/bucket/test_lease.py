@@ -164,3 +164,10 @@ def test_fields_of_a_later_version_are_ignored() -> None:
     data += b'"2026-06-15T11:50:00Z", "spacing": "PT58M", "later": true}}}'
     bucket.put(STATE, data, None)
     assert ["vol-a"] == [*leases(bucket, "a").peek(SCOPE)]
+
+
+def test_a_lease_as_long_as_a_pass_can_be_is_one() -> None:
+    """An hour, with the longest call."""
+    bucket = FakeBucket()
+    assert leases(bucket, "a").take(SCOPE, 3600)
+    assert not leases(bucket, "b").take(SCOPE, 600)

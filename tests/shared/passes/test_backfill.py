@@ -274,3 +274,9 @@ def test_calling_again_after_midnight_takes_nothing_twice() -> None:
     world.clock.advance(20 * MINUTE)
     assert 0 == backfill(world, force=True).summary.created
     assert 2 == backfill(world, force=True, keep_for=30 * DAY).summary.created
+
+
+def test_calling_again_at_once_takes_nothing_twice() -> None:
+    """Though no time has passed."""
+    world = World(2)
+    assert [2, 0] == [backfill(world, force=True).summary.created for _ in range(2)]

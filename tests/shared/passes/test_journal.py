@@ -93,6 +93,19 @@ class TestCounting:
             world.clock.advance(PERIOD)
         assert world.clock.now() - begin <= HOUR + 2 * PERIOD
 
+    def test_what_was_never_begun_leaves_the_failures_before_as_they_were(self) -> None:
+        """One that the cloud puts off is no attempt."""
+        world = World(1, "PT1H P1D")
+        (name,) = (one.name for one in world.disks)
+        world.cloud.failing[name] = DiskFailed("broken")
+        world.run()
+        before = remembered(world)
+        world.clock.advance(2 * HOUR)
+        world.cloud.failing[name] = NextPass("later")
+        world.run()
+        assert 1 == len(before)
+        assert before == remembered(world)
+
     def test_without_a_bucket_the_process_remembers(self) -> None:
         """As long as it lives; only a disk's first snapshot is trusted."""
         world = self.world()
@@ -213,6 +226,13 @@ class TestBatches:
         spy = Spy()
         apply(Plan(now=NOON, creates=creates(600)), cloud, Deadline(clock, 600, 1), 1, spy)
         assert [4, 500, 96] == [len(batch) for batch in spy.batches]
+
+    def test_there_is_no_empty_one(self) -> None:
+        """Where the last one takes all that is left."""
+        clock, spy = VirtualClock(), Spy()
+        plan = Plan(now=NOON, creates=creates(FIRST_BATCH))
+        apply(plan, FakeCloud(clock=clock), Deadline(clock, 600, 1), 1, spy)
+        assert [FIRST_BATCH] == [len(batch) for batch in spy.batches]
 
     def test_nothing_is_written_for_what_is_not_begun(self) -> None:
         """A pass that has no time left bars no disk."""

@@ -20,7 +20,9 @@ from shared.planning.labels import (
     VOLUME,
     Labels,
 )
+from shared.planning.next_deletion import next_deletion
 from shared.request import Only
+from shared.retention.deltas import parse
 from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, OURS, disk, hourly, rule, snapshot
 from tests.shared.objects_builders import by_disk, snapshot_rule
@@ -276,3 +278,23 @@ def test_names_each_gap_the_newest_first() -> None:
     assert sorted(found, reverse=True) == found
     assert 3 <= len(found)
     assert hourly_one.picture.count("-") == sum(gap.points for gap in hourly_one.gaps)
+
+
+def test_foretells_by_the_rule_that_asks_most_often() -> None:
+    """Of several lists the shortest interval tells when snapshots are made."""
+    lists = [parse("PT1H P1D"), parse("P1D P3D")]
+    history = hourly(21, NOON - HOUR, deltas="PT1H P1D / P1D P3D")
+    told = next_deletion(history, lists, NOON, NOON, Labels(AWS, cluster="demo"))
+    assert told
+    assert NOON < told.at < NOON + 12 * HOUR
+
+
+@pytest.mark.parametrize("left_out", [NAMESPACE, CLAIM])
+def test_half_of_a_claims_name_is_none(left_out: str) -> None:
+    """As labels may have it that somebody changed."""
+    world = World(1)
+    labels = OURS | {NAMESPACE: "shop", CLAIM: "data"}
+    del labels[left_out]
+    made = snapshot("s", NOON - HOUR, disk=disk("vol-0lost"), labels=labels)
+    world.cloud.snapshots[made.id] = made
+    assert "" == explained(world, disks=("vol-0lost",)).claim

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Snapshot
-from shared.planning.pictures import Gap, Picture, draw, fitted
+from shared.planning.pictures import Cell, CellState, Gap, Picture, draw, fitted
 from shared.retention.deltas import parse
 from shared.retention.kernel import retain
 from tests.shared.builders import DAY, HOUR, NOW, hourly, snapshot
@@ -152,3 +152,10 @@ def test_a_picture_that_is_too_long_shows_the_worst_of_several(
 ) -> None:
     """No gap is lost; one that fits stays as it is."""
     assert expected == fitted(picture, most)
+
+
+def test_each_state_has_a_letter() -> None:
+    """As the legend of tables and pages has them."""
+    states: list[CellState] = ["filled", "missing", "before", "pending", "failed", "held"]
+    cells = tuple(Cell(NOW, state, "") for state in states)
+    assert "#-.pfh" == Picture("PT1H P1D", "hourly for 1 day", HOUR, cells).letters

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RequestError
-from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source, State
+from shared.model import Disk, Problem, Rule, RuleSet, Snapshot, Source, State, Uncovered
 from shared.planning.actions import Create, DiskPlan, Plan
 from shared.planning.labels import (
     AWS,
@@ -833,3 +834,13 @@ def test_says_what_is_nearly_called_so() -> None:
     near, far = (p.message for p in made.problems if p.source.kind == "Request")
     assert near.endswith("; did you mean shop/data?")
     assert "did you mean" not in far
+
+
+@pytest.mark.parametrize(("severity", "told"), [("error", []), ("warning", ["data"])])
+def test_what_nothing_covers_is_told_once(severity: Any, told: list[str]) -> None:
+    """By its problem, where it has one; a note is none."""
+    source = Source("PersistentVolumeClaim", "shop", "data")
+    problem = Problem(severity=severity, source=source, field="", value="", message="no place")
+    bare = Uncovered(disk=None, namespace="shop", claim="data", volume="pv-data")
+    made = planned(RuleSet(problems=(problem,), uncovered=(bare,)))
+    assert told == [one.claim for one in made.uncovered]

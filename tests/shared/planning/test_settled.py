@@ -425,3 +425,26 @@ def test_with_more_lists_than_are_read_nothing_goes() -> None:
     ]
     history.append(snapshot("new", NOW - HOUR / 2, deltas=short))
     assert gone(decide(history, short)) == set()
+
+
+def test_a_gap_is_measured_by_the_shortest_of_a_snapshots_own_lists() -> None:
+    """What the short one would have kept is held though the long one reaches over the gap."""
+    rules = ("PT1H P1D", "P1D P30D")
+    history = hourly(20, NOW - 2 * DAY, deltas=label(rules))
+    history.append(snapshot("new", NOW, deltas=label(rules)))
+    expiry = decide(history, *rules)
+    assert gone(expiry) == set()
+    assert len(expiry.holds) > 10
+    assert "a gap of 1 d" in expiry.holds[0].reason
+
+
+def test_up_to_so_many_lists_are_read_beside_those_in_force() -> None:
+    """What none of them keeps goes."""
+    short = "PT1H P1D"
+    history = [snapshot("old", NOW - 100 * DAY, deltas=short)]
+    history += [
+        snapshot(f"f{n:02}", NOW - 2 * DAY + n * HOUR / 2, deltas=f"PT1H P{n + 2}D")
+        for n in range(MOST_LISTS - 1)
+    ]
+    history.append(snapshot("new", NOW - HOUR / 2, deltas=short))
+    assert "old" in gone(decide(history, short))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.model import Snapshot
 from shared.planning.actions import Attempt
 from shared.planning.due import Due, is_due
-from shared.planning.timing import Rhythm, turn
+from shared.planning.timing import Rhythm, next_due, turn
 from shared.windows.parse import parse
 from tests.shared.builders import DAY, HOUR, snapshot
 
@@ -248,3 +248,12 @@ def test_a_first_snapshot_waits_until_its_window_opens() -> None:
     found = turn([Rhythm(DAY, NIGHT)], None, MIDNIGHT + 6 * HOUR, PERIOD)
     assert MIDNIGHT + DAY + HOUR == found.until
     assert "whether that is open or not" not in found.waits
+
+
+def test_the_rule_that_asks_first_tells_when_the_next_is_due() -> None:
+    """With and without a snapshot, whatever order rules have."""
+    rules = [Rhythm(DAY, NIGHT), Rhythm(DAY, parse("08:00-09:00"))]
+    for rhythms in (rules, rules[::-1]):
+        assert MIDNIGHT + 8 * HOUR == next_due(rhythms, None, MIDNIGHT + 6 * HOUR)
+        newest = MIDNIGHT - 18 * HOUR  # a day later it is past the night, and before the morning
+        assert MIDNIGHT + 8 * HOUR == next_due(rhythms, newest, MIDNIGHT)

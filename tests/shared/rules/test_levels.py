@@ -607,3 +607,19 @@ def test_a_volume_without_a_claim_needs_no_namespace() -> None:
     objects.refused["Namespace"] = "403"
     objects.namespaces.clear()
     assert [DISK] == [*rules_of(objects).held]
+
+
+def test_none_beside_deltas_is_noted_also_where_another_word_cannot_be_read() -> None:
+    """The search goes on then, and the note is the same."""
+    own = [claim(deltas=OWN), snapshot_rule("n", deltas="none", persistentVolumeClaim="data"),
+           snapshot_rule("t", deltas="P1O", persistentVolumeClaim="data")]  # fmt: skip
+    (note,) = messages(read(PV, *own), "warning")
+    assert "has no effect: PersistentVolumeClaim shop/data asks for snapshots" in note
+
+
+def test_what_a_default_covers_and_has_no_place_is_told_by_its_problem_alone() -> None:
+    """It is not listed as a claim that nothing covers: somebody did cover it."""
+    far = volume(storage_class="gp3", zones=())
+    far["spec"]["csi"]["volumeHandle"] = "nonsense"
+    assert [None] == [one.disk for one in read(far, claim(), namespace(deltas=SPACE)).uncovered]
+    assert [] == [*read(PV, claim(), namespace(deltas=SPACE)).uncovered]
