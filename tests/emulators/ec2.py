@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -129,6 +129,7 @@ class EC2:
         self._hidden: dict[str, float] = {}
         self._tokens: dict[tuple[str, str], tuple[float, float]] = {}
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._stopping = threading.Event()
         self._stack = ExitStack()
 
@@ -276,7 +277,9 @@ class EC2:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account
         call = _call(environ)
         if call is None:
-            return self._moto(environ, start)
+            # moto compares and then writes; S3 evaluates a condition and writes at once.
+            with self._writing if environ["REQUEST_METHOD"] == "PUT" else nullcontext():
+                return self._moto(environ, start)
         with self._lock:
             self.calls.append(call)
             fault = next((f for f in self.faults if f.strikes(call)), Fault(call.action))

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
+from typing import Any
 
 import boto3
 import pytest
+from moto.s3.models import S3Backend
 
 from functions.aws.bucket import S3
 from shared.errors import BucketError, Conflict
@@ -47,6 +49,19 @@ class TestS3(BucketContract):
         bucket._client.delete_object(Bucket=bucket._bucket, Key="a")
         with pytest.raises(Conflict):
             bucket.put("a", b"2", version)
+
+    def test_the_stand_in_compares_and_writes_at_once(
+        self, opener: Opener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As S3 does; moto alone lets all through that compare before the first one writes."""
+        write = S3Backend.put_object
+
+        def slowly(*arguments: Any, **named: Any) -> Any:
+            time.sleep(0.05)
+            return write(*arguments, **named)
+
+        monkeypatch.setattr(S3Backend, "put_object", slowly)
+        self.test_one_of_many_writers_wins(opener)
 
     @pytest.mark.parametrize(("name", "kind"), CONTENT_TYPES.items())
     def test_objects_say_what_they_are(self, opener: Opener, name: str, kind: str) -> None:
