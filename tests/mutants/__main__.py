@@ -180,7 +180,9 @@ def _quick(file: str) -> list[Tests]:
 
 def _slow(file: str) -> list[Tests]:
     """Give what may notice a change beside that: the simulation, properties, all rooms."""
+    shared = ROOT / "tests/shared"
     rooms = tuple(f"tests/shared/{room}" for room in OTHERS)
+    rooms += tuple(str(path.relative_to(ROOT)) for path in sorted(shared.glob("test_*.py")))
     own = f"tests/shared/{Path(file).parent.name}"
     return [Tests(), Tests((own,), "hypothesis"), Tests(rooms, "not hypothesis")]
 
