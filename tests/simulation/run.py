@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
-from threading import get_ident
+from threading import current_thread
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
@@ -96,7 +96,7 @@ class Simulation:
         self.begun = self.world.now()
         self.passes = 0
         self.outcomes: Counter[str] = Counter()
-        self.asked: dict[int, Asked] = {}
+        self.asked: dict[str, Asked] = {}
         self.logs: dict[int, PassLog] = {}
         self.life = Life(self.world)
         self.judge = Judge(self.world, self.settings, self.mirror_only)
@@ -129,7 +129,9 @@ class Simulation:
         """Hear what plans are made of, and the heartbeats."""
 
         def planned(*given: Any, **rest: Any) -> Any:
-            self.asked[get_ident()] = Asked(given[0], tuple(given[1]), given[2], given[3], rest)
+            self.asked[current_thread().name] = Asked(
+                given[0], tuple(given[1]), given[2], given[3], rest
+            )
             return plan(*given, **rest)
 
         def beaten(setting: str, url: str) -> None:
@@ -231,6 +233,7 @@ class Simulation:
         )
         begin, alone = world.clock.monotonic(), world.calm
         log.request = self.request()
+        self.asked.pop(current_thread().name, None)  # of one that was killed
         self.logs[log.number] = log
         self.wellness.begun(log)
         settings = msgspec.structs.replace(self.settings, heartbeat_url=str(log.number))
@@ -247,7 +250,7 @@ class Simulation:
 
     def replan(self) -> None:
         """Make some plans again, changed in ways that must not matter."""
-        asked = self.asked.pop(get_ident(), None)
+        asked = self.asked.pop(current_thread().name, None)
         if asked is None or self.checks.random() > PLANNED_AGAIN:
             return
         self.world.faults["planned again"] += 1
