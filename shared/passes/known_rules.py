@@ -19,6 +19,8 @@ from shared.tolerant_json import UNREADABLE
 
 log = logging.getLogger(__name__)
 
+#: What is remembered of some 500,000 disks, uncompressed; no more of an object is unpacked.
+MOST_BYTES = 50_000_000
 _ACCEPT = "run a pass with accept_rules"
 
 
@@ -109,7 +111,7 @@ def _decode(stored: Stored) -> Known:
     """Read what is remembered; raise ValueError where it cannot be."""
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(stored.data, 200_000_000)
+        data = unpacker.decompress(stored.data, MOST_BYTES)
         known = msgspec.json.decode(data, type=Known)
     except (zlib.error, *UNREADABLE) as error:
         raise ValueError from error

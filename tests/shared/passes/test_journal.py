@@ -12,10 +12,11 @@ from shared.errors import DiskFailed, DiskGone, NextPass, ProviderError, StopCre
 from shared.model import OperationState, Snapshot
 from shared.passes.apply import FIRST_BATCH, apply
 from shared.passes.deadline import Deadline, end_on_sigterm
-from shared.planning.actions import Attempt, Create, Plan
+from shared.passes.scope_leases import Barred
+from shared.planning.actions import Attempt, Create, Delete, Plan
 from shared.request import Request
 from tests.clock import NOON, VirtualClock
-from tests.shared.builders import HOUR, disk
+from tests.shared.builders import HOUR, disk, snapshot
 from tests.shared.fake_bucket import STATE
 from tests.shared.fake_cloud import FakeCloud
 from tests.shared.passes.test_run import PERIOD, World
@@ -189,10 +190,11 @@ class Spy:
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.ended: list[str] = []
+        self.barred: Barred = {}
 
-    def begin(self, creates: Any) -> dict[Any, str]:
+    def begin(self, creates: Any) -> Barred:
         self.batches.append([create.disk.name for create in creates])
-        return {}
+        return self.barred
 
     def made(self, create: Create, snapshot: Snapshot) -> None:
         self.ended.append(create.disk.name)
@@ -245,6 +247,22 @@ class TestBatches:
             spy,
         )
         assert ([], 50) == (spy.batches, len(done.deferred))
+
+    def test_what_may_not_be_deleted_any_more_waits(self) -> None:
+        """In its scope only; it is not called."""
+        barring, clock, cloud = Spy(), VirtualClock(), FakeCloud()
+        barring.barred = {("delete", "eu-west-1"): "the record could not be written"}
+        deletes = tuple(
+            Delete(snapshot=snapshot(f"of-{scope}", NOON, disk=disk("vol-9", scope)), reason="old")
+            for scope in ("eu-west-1", "us-east-1")
+        )
+        cloud.snapshots = {delete.snapshot.id: delete.snapshot for delete in deletes}
+        plan = Plan(now=NOON, creates=creates(1), deletes=deletes)
+        done = apply(plan, cloud, Deadline(clock, 600, 1), 1, barring)
+        assert ["of-us-east-1"] == [deleted.snapshot for deleted in done.deletions]
+        assert [("delete", "the record could not be written")] == [
+            (one.action, one.reason) for one in done.deferred
+        ]
 
     def test_each_ends_exactly_once(self) -> None:
         """Made or missed, before the next batch begins."""

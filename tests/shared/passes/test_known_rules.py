@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.objects import Objects
+from shared.passes.known_rules import MOST_BYTES
 from shared.passes.run import run
 from shared.reports.schema import Report
 from shared.request import Only, Request
@@ -213,4 +214,12 @@ def test_what_is_nested_without_end_cannot_be_read() -> None:
     whole = zlib.decompress(world.bucket.objects[KNOWN][0])
     deep = b'{"more":' + b"[" * 100_000 + b"]" * 100_000 + b"," + whole[1:]
     world.bucket.put(KNOWN, zlib.compress(deep), None)
+    assert any("cannot be read" in text for text in lost(world.run().report))
+
+
+def test_what_is_unpacked_to_no_end_cannot_be_read() -> None:
+    """Some kilobytes may stand for gigabytes."""
+    world = lived(1)
+    whole = zlib.decompress(world.bucket.objects[KNOWN][0])
+    world.bucket.put(KNOWN, zlib.compress(whole + b" " * MOST_BYTES), None)
     assert any("cannot be read" in text for text in lost(world.run().report))

@@ -399,3 +399,11 @@ def test_one_rule_alone_may_be_too_long_for_a_description() -> None:
     text = google.description("name", [rule(long, namespace=long, claim=long, volume=long)])
     assert len(text) <= MAX_DESCRIPTION
     assert {"deltas", "namespace"} <= json.loads(text).keys()
+
+
+@pytest.mark.parametrize("encoding", [AWS, GOOGLE])
+def test_a_distinct_value_of_just_the_allowed_length_is_not_cut(encoding: Encoding) -> None:
+    """One more letter, and it ends in a hash."""
+    longest = "c" * encoding.max_value
+    assert longest == encoding.distinct(longest)
+    assert encoding.max_value == len(encoding.distinct(longest + "c"))

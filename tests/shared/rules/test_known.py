@@ -138,3 +138,13 @@ def test_little_is_written_while_nothing_happens() -> None:
         memory.look(disks(6), NOW + timedelta(minutes=minutes))
         changes += before != memory.known
     assert changes <= 4
+
+
+def test_a_disk_is_remembered_for_the_window() -> None:
+    """To the day, by the days on which passes looked."""
+    memory = settled(6)
+    for days, remembered in ((14, True), (15, False)):
+        memory.look(disks(1), NOW + days * DAY)
+        memory.look(disks(1), NOW + days * DAY)
+        assert memory.known
+        assert remembered == (disk("vol-5").id in memory.known.disks)
