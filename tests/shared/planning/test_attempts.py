@@ -1,8 +1,10 @@
 """What became of what earlier passes began: begun is not taken until it is completed."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.model import OperationState, Snapshot, State
@@ -133,3 +135,13 @@ def test_failures_are_remembered_for_a_week(age: timedelta, known: bool) -> None
 def test_clocks_may_differ_by_ten_minutes(ahead: int, known: bool) -> None:
     """What is dated further ahead bars nothing."""
     assert known == bool(looked(age=-ahead * MINUTE, snapshot="snap-1").attempts)
+
+
+@pytest.mark.parametrize(
+    ("year", "good"), [(1999, False), (2000, True), (9000, True), (9001, False)]
+)
+def test_no_attempt_is_of_a_time_that_cannot_be_reckoned_with(year: int, good: bool) -> None:
+    """Adding an interval to it must have a result; it is read from a bucket."""
+    data = f'{{"at": "{year}-01-01T00:00:00Z", "spacing": "PT1H"}}'.encode()
+    with nullcontext() if good else pytest.raises(msgspec.ValidationError):
+        assert year == msgspec.json.decode(data, type=Attempt).at.year

@@ -23,6 +23,7 @@ from shared.planning.labels import (
     NAME,
     NAMESPACE,
     RULE,
+    TAKEN,
     VOLUME,
     Encoding,
     Labels,
@@ -31,6 +32,7 @@ from shared.planning.labels import (
     read_deltas,
     read_uncut,
     snapshot_name,
+    taken,
 )
 from shared.retention.deltas import MAX_TEXT
 from tests.shared.builders import NOW, OURS, disk, rule, snapshot
@@ -407,3 +409,22 @@ def test_a_distinct_value_of_just_the_allowed_length_is_not_cut(encoding: Encodi
     longest = "c" * encoding.max_value
     assert longest == encoding.distinct(longest)
     assert encoding.max_value == len(encoding.distinct(longest + "c"))
+
+
+@pytest.mark.parametrize(
+    ("label", "time"),
+    [
+        ("2026-06-14T18:00:00Z", datetime(2026, 6, 14, 18, tzinfo=UTC)),
+        ("2026-06-14t18:00:00z", datetime(2026, 6, 14, 18, tzinfo=UTC)),
+        ("2026-06-14T18:00:00", datetime(2026, 6, 14, 18, tzinfo=UTC)),
+        ("2026-06-14T18:00:00+02:00", datetime(2026, 6, 14, 16, tzinfo=UTC)),
+        ("yesterday", None),
+        ("9999-12-31T23:59:59-12:00", None),
+        ("", None),
+    ],
+)
+def test_a_copys_time_is_that_of_its_label(label: str, time: datetime | None) -> None:
+    """In any zone; without a good one nothing tells it."""
+    copy = msgspec.structs.replace(snapshot("c", NOW, labels=OURS | {TAKEN: label}), copy=True)
+    assert time == taken(copy)
+    assert NOW == taken(snapshot("s", NOW, labels=OURS | {TAKEN: label}))
