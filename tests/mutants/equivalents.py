@@ -53,6 +53,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "60 -> 0",
     ): "what is logged decides nothing",
     (
+        "shared/planning/pictures.py",
+        "for snapshot in others[-1:] if number == 0 else ():",
+        "1 -> 0",
+    ): "each takes the cell of the one before, and the last is the same",
+    (
+        "shared/passes/apply.py",
+        "if workers == 1 or len(items) < 2:",
+        "1 -> 0",
+    ): "a pool of one thread does one thing after the other as well",
+    (
+        "shared/passes/trust.py",
+        "waited: float = 0.0",
+        "0.0 -> 1.0",
+    ): "whatever is written has it, and of what cannot be read it is not asked",
+    (
         "shared/planning/timing.py",
         "gap = self.window.longest_gap(newest) if self.window else timedelta(0)",
         "0 -> 1",

@@ -280,3 +280,13 @@ def test_calling_again_at_once_takes_nothing_twice() -> None:
     """Though no time has passed."""
     world = World(2)
     assert [2, 0] == [backfill(world, force=True).summary.created for _ in range(2)]
+
+
+def test_after_an_hour_somebody_means_it() -> None:
+    """Just an hour is enough."""
+    world = World(2)
+    assert 2 == backfill(world, force=True).summary.created
+    world.clock.advance(HOUR - timedelta(seconds=1))
+    assert 0 == backfill(world, force=True).summary.created
+    world.clock.advance(timedelta(seconds=1))
+    assert 2 == backfill(world, force=True).summary.created

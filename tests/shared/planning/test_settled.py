@@ -448,3 +448,13 @@ def test_up_to_so_many_lists_are_read_beside_those_in_force() -> None:
     ]
     history.append(snapshot("new", NOW - HOUR / 2, deltas=short))
     assert "old" in gone(decide(history, short))
+
+
+@pytest.mark.parametrize(("short", "settled"), [(0, True), (1, False)])
+def test_a_disk_is_settled_from_the_moment_on(short: int, settled: bool) -> None:
+    """When its witness is just so old as SETTLE_AFTER, and the disk's share of a day."""
+    history = [snapshot("adopted", NOW - 100 * DAY, deltas="")]
+    witness = NOW - SETTLE - SHARE + timedelta(seconds=short)
+    history.append(snapshot("witness", witness, deltas="P1D P30D"))
+    history += hourly(14, NOW, DAY, deltas="P1D P30D")
+    assert settled == (gone(decide(history, "P1D P30D")) == {"adopted"})

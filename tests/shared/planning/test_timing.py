@@ -13,7 +13,7 @@ from shared.planning.timing import Rhythm, next_due, turn
 from shared.windows.parse import parse
 from tests.shared.builders import DAY, HOUR, snapshot
 
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 PERIOD = 5 * MINUTE
 NIGHT = parse("01:00-05:00")
 #: A Wednesday.
@@ -257,3 +257,10 @@ def test_the_rule_that_asks_first_tells_when_the_next_is_due() -> None:
         assert MIDNIGHT + 8 * HOUR == next_due(rhythms, None, MIDNIGHT + 6 * HOUR)
         newest = MIDNIGHT - 18 * HOUR  # a day later it is past the night, and before the morning
         assert MIDNIGHT + 8 * HOUR == next_due(rhythms, newest, MIDNIGHT)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(57 * MINUTE + 30 * SECOND, True),
+                                               (57 * MINUTE + 29 * SECOND, False)])  # fmt: skip
+def test_is_due_from_the_spacing_on(age: timedelta, expected: bool) -> None:
+    """An hour less half of a period of five minutes."""
+    assert expected == Rhythm(HOUR).is_due(MIDNIGHT - age, MIDNIGHT, PERIOD)

@@ -623,3 +623,11 @@ def test_what_a_default_covers_and_has_no_place_is_told_by_its_problem_alone() -
     far["spec"]["csi"]["volumeHandle"] = "nonsense"
     assert [None] == [one.disk for one in read(far, claim(), namespace(deltas=SPACE)).uncovered]
     assert [] == [*read(PV, claim(), namespace(deltas=SPACE)).uncovered]
+
+
+def test_a_claim_that_names_a_policy_is_held_while_policies_may_not_be_listed() -> None:
+    """What it says cannot be told, also where its own deltas stand beside it."""
+    for own in (None, OWN):
+        objects = decode(PV, claim(deltas=own, policy="gold"))
+        objects.refused["SnapshotPolicy"] = "403"
+        assert [DISK] == [*rules_of(objects).held]
