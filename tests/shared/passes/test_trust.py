@@ -15,7 +15,7 @@ from shared.errors import ClusterError, SettingsError
 from shared.model import Disk, Problem, Rule, RuleSet, Source
 from shared.objects import Objects
 from shared.passes.run import run
-from shared.passes.trust import PATIENCE, _lost
+from shared.passes.trust import PATIENCE, RulesReader, _lost
 from shared.reports.schema import Report
 from shared.request import Request
 from shared.settings import Settings
@@ -23,7 +23,7 @@ from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, hourly
 from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, storage_in
 from tests.shared.fake_cloud import FakeCloud, FakeCluster, ports
-from tests.shared.objects_builders import claim, decode, volume
+from tests.shared.objects_builders import claim, decode, rules_of, volume
 from tests.shared.passes.test_run import DELTAS, World
 
 MINUTE = timedelta(minutes=1)
@@ -48,6 +48,26 @@ def settle(made: World) -> None:
     made.clock.advance(2 * HOUR)
     old = hourly(3, made.clock.now() - 190 * DAY, 2 * DAY, disk=made.disks[0], deltas=DELTAS)
     made.cloud.snapshots |= {s.id: s for s in old}
+
+
+def test_rules_that_could_not_be_read_are_missed_as_well() -> None:
+    """They were somebody's: an answer without them is not believed at once."""
+    made = World(4)
+    for item in made.cluster.items[:3]:
+        item["spec"]["deltas"] = "PT1H P1X"
+    made.run()
+    made.cluster.items = made.cluster.items[3:]
+    made.clock.advance(MINUTE)
+    assert "the cluster's answer lost 3 of 4 rules of the mirror" in said(made.run().report)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_only_what_the_cluster_itself_gave_is_handed_on(live: bool) -> None:
+    """To what writes statuses, by its versions."""
+    source = FakeCluster(volume(), claim(deltas=DELTAS))
+    source.live = live
+    reader = RulesReader(source, None, rules_of, max_age=HOUR)
+    assert live == (reader.read().objects is not None)
 
 
 class TestWriting:

@@ -159,3 +159,11 @@ def test_each_state_has_a_letter() -> None:
     states: list[CellState] = ["filled", "missing", "before", "pending", "failed", "held"]
     cells = tuple(Cell(NOW, state, "") for state in states)
     assert "#-.pfh" == Picture("PT1H P1D", "hourly for 1 day", HOUR, cells).letters
+
+
+def test_an_attempt_for_the_oldest_point_is_shown() -> None:
+    """It is the first cell."""
+    oldest = NOW - 24 * HOUR
+    history = [s for s in lived() if abs(s.started - oldest) >= HOUR]
+    failed = [snapshot("f", oldest + MINUTE, state="failed")]
+    assert "f" == letters(history, others=failed)[0][0]

@@ -458,3 +458,15 @@ def test_a_disk_is_settled_from_the_moment_on(short: int, settled: bool) -> None
     history.append(snapshot("witness", witness, deltas="P1D P30D"))
     history += hourly(14, NOW, DAY, deltas="P1D P30D")
     assert settled == (gone(decide(history, "P1D P30D")) == {"adopted"})
+
+
+def test_tarsnapper_is_not_asked_of_what_is_all_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer would change nothing, and costs."""
+
+    def asked(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("shared.planning.expiry.confirm", asked)
+    expiry = decide(hourly(40, NOW, DAY, deltas="P1D P60D"), "P1D P7D")
+    assert {"unsettled"} == {hold.cause for hold in expiry.holds}
+    assert gone(expiry) == set()

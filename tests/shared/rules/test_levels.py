@@ -11,8 +11,10 @@ from shared.errors import UnknownDisk
 from shared.model import Rule, RuleSet, Source
 from shared.reports.coverage import coverage
 from shared.rules.disks import relocate
+from shared.rules.selectors import asked_labels
 from tests.shared.objects_builders import (
     DISK,
+    KEY,
     OTHER_DISK,
     OTHER_VOL,
     Json,
@@ -631,3 +633,30 @@ def test_a_claim_that_names_a_policy_is_held_while_policies_may_not_be_listed() 
         objects = decode(PV, claim(deltas=own, policy="gold"))
         objects.refused["SnapshotPolicy"] = "403"
         assert [DISK] == [*rules_of(objects).held]
+
+
+def test_a_malformed_namespace_holds_whom_a_policy_may_select_by_its_labels() -> None:
+    """Also where Namespaces themselves are no level."""
+    broken = {"kind": "Namespace", "metadata": {"name": "shop", "labels": 5}}
+    policy = snapshot_policy(deltas=GOLD, namespaceSelector={"matchLabels": {"env": "prod"}})
+    found = read(PV, claim(), broken, policy, default_sources=("policies",))
+    assert [DISK] == [*found.held]
+
+
+def test_a_note_on_deltas_beside_a_policy_shows_them() -> None:
+    """By their field."""
+    (note,) = read(PV, claim(deltas=OWN, policy="gold"), snapshot_policy(deltas=GOLD)).problems
+    assert (f"metadata.annotations[{KEY}]", OWN) == (note.field, note.value)
+
+
+def test_labels_that_policies_ask_for() -> None:
+    """Which the mirror has to keep; what cannot be read asks for none."""
+    policies = [
+        snapshot_policy("a", claimSelector={"matchLabels": {"app": "db"}}),
+        snapshot_policy("b", namespaceSelector={"matchLabels": {"env": "prod"}}),
+        snapshot_policy("c", claimSelector={"matchLabels": 5}),
+        snapshot_policy("d"),
+        {"kind": "SnapshotPolicy", "metadata": {"name": "e"}, "spec": "gold"},
+        {"kind": "SnapshotPolicy", "metadata": {"name": "f"}, "spec": {"selector": "all"}},
+    ]
+    assert {"app", "env"} == asked_labels(decode(*policies))

@@ -28,8 +28,11 @@ from tests.shared.objects_builders import (
     claim,
     clusters,
     decode,
+    namespace,
     rules_of,
+    snapshot_policy,
     snapshot_rule,
+    storage_class,
     uid,
     volume,
     with_spec,
@@ -249,3 +252,16 @@ def test_is_the_same_in_whatever_order_the_cluster_lists() -> None:
     items = [*odd, claim("data", "web", deltas="PT1H P1D"),
              snapshot_rule("data", "web", deltas="P1D P7D", persistentVolumeClaim="x")]  # fmt: skip
     assert mirror().encode(decode(*items)) == mirror().encode(decode(*reversed(items)))
+
+
+def test_each_object_has_its_apis_version() -> None:
+    """As kubectl prints it."""
+    items = [volume(), claim(), namespace(deltas=DELTAS), storage_class(deltas=DELTAS),
+             snapshot_rule(), snapshot_policy()]  # fmt: skip
+    written = json.loads(mirror().encode(decode(*items)))["items"]
+    assert {
+        "PersistentVolume": "v1", "PersistentVolumeClaim": "v1", "Namespace": "v1",
+        "StorageClass": "storage.k8s.io/v1", "SnapshotRule": f"{GROUP}/v1",
+        "SnapshotPolicy": f"{GROUP}/v1",
+    } == {item["kind"]: item["apiVersion"] for item in written}  # fmt: skip
+    assert {"Namespace", "StorageClass"} == {i["kind"] for i in written if "spec" not in i}
