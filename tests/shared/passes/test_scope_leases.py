@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from shared.bucket.lease import Leases
 from shared.passes.scope_leases import ScopeLeases
 from tests.shared.fake_bucket import FakeBucket
@@ -75,16 +77,20 @@ def test_objects_that_are_not_ours_are_no_failure_of_the_bucket() -> None:
     assert leases.broken == 0
 
 
-def test_a_slow_bucket_is_asked_for_so_long_only() -> None:
+def test_a_slow_bucket_is_asked_for_so_long_only(caplog: pytest.LogCaptureFixture) -> None:
     """In the other scopes nothing is deleted; a plan reads no longer either."""
     bucket = FakeBucket()
+    taken(bucket)
+    assert not caplog.messages
 
     def slow(call: str, name: str) -> Any:
         bucket.clock.sleep(4)
         return ""
 
     bucket.trouble = slow
+    bucket.clock.sleep(600)
     leases = taken(bucket, within=10)
+    assert ["the bucket is too slow: there was no time for 3 leases"] == caplog.messages
     assert SCOPES[2:] == [*leases.failed]
     assert all("too slow" in why for why in leases.failed.values())
     leases = ScopeLeases(bucket.clock, "aws")
