@@ -153,13 +153,15 @@ class _Pass:
         """Add what is missing since earlier passes to the rules' own problems."""
         storage, labels = self.ports.storage, self.ports.labels
         window, accept = self.settings.settle_after, self.request.accept_rules
-        if storage is None or (trusted.in_use and not accept):
+        if storage is None:
             return trusted
-        if trusted.in_use:
+        if trusted.in_use and accept:
             found = Absence((not_accepted("the cluster could not be read"),))
         else:
-            known = KnownRules(storage, labels.cluster, window, accept)
-            found = known.look(trusted.ruleset, self.ports.clock.now(), self.changing)
+            # What was missing before is so still, though the mirror tells nothing new.
+            known, writing = KnownRules(storage, labels.cluster, window, accept), self.changing
+            now = self.ports.clock.now()
+            found = known.look(trusted.ruleset, now, writing and not trusted.in_use)
         self.lost = found.lost
         problems = (*trusted.ruleset.problems, *found.problems)
         ruleset = msgspec.structs.replace(trusted.ruleset, problems=problems)

@@ -204,10 +204,10 @@ def _gap(objects: Objects) -> str:
 
 def _lost(before: RuleSet, now: RuleSet) -> set[tuple[Source, str]]:
     """List the rules that were there and are gone: whose object is, or whose disk has none now."""
-    sources = {rule.source for rule in now.rules} | {p.source for p in now.problems}
+    told = {problem.source for problem in _errors(now)}
+    sources = {rule.source for rule in now.rules} | told
     disks = {rule.disk for rule in now.rules} | now.held.keys()
-    disks |= {problem.disk for problem in now.problems if problem.disk}
-    told = {problem.source for problem in now.problems}
+    disks |= {problem.disk for problem in _errors(now) if problem.disk}
     lost = {
         (rule.source, rule.disk.id)
         for rule in before.rules

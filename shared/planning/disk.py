@@ -44,7 +44,10 @@ def decide(disk: Disk, situation: Situation) -> Decision:
     wait = _wait(disk, due, situation)
     if (attempt := situation.attempts.get(disk)) and attempt.gone:
         problems += [disk_gone(rule.source, disk, attempt.reason) for rule in rules]
-    ordered = sorted(rules, key=lambda r: (parse(r.deltas).interval(situation.now), r.name))
+    # To the last field, since a default may give a disk several rules of one name.
+    ordered = sorted(
+        rules, key=lambda r: (parse(r.deltas).interval(situation.now), r.name, r.source, r.deltas)
+    )
     expiry, failed = _expiry(disk, lists, deltas_text(ordered), due, history, situation)
     if expiry.long_held:
         problems.append(held_too_long(disk, expiry, situation.policy.settle_after))

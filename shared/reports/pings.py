@@ -17,22 +17,25 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5
 #: What a problem with the cluster's id is about.
 CLUSTER_ID = Source("Settings", "", "CLUSTER_ID")
+#: What a problem is about for which nobody can tell whether rules are missing.
+KNOWN = Source("Rules", "", "known")
 
 
 def beat(url: str, report: Report, scopes: Sequence[str] = ()) -> None:
     """Send the heartbeat of a pass after which all is well.
 
-    At least one rule is in force, nothing is late, no attempt failed, and neither rules nor the
-    cluster's id were lost. `{scope}` in the URL becomes the scopes that the pass was limited to,
-    joined by `+`, or `all`.
+    At least one rule is in force, nothing is late, no attempt failed, and it is known that neither
+    rules nor the cluster's id were lost. `{scope}` in the URL becomes the scopes that the pass was
+    limited to, joined by `+`, or `all`.
     """
     counts = report.summary
     bad = counts.overdue or counts.failed or counts.failed_attempts or counts.rules_lost
     well = report.mode == "reconcile" and report.outcome == "completed" and counts.rules
     # Of a scope whose lease another pass has it is not known whether anything is late.
     well = well and not any(scope.skipped for scope in report.scopes)
-    renamed = any(p.source == CLUSTER_ID and p.severity == "error" for p in report.problems)
-    if well and not bad and not renamed:
+    errors = {problem.source for problem in report.problems if problem.severity == "error"}
+    lost = errors & {CLUSTER_ID, KNOWN}
+    if well and not bad and not lost:
         send("HEARTBEAT_URL", url.replace("{scope}", quote("+".join(scopes) or "all", "+")))
 
 

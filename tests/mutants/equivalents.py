@@ -58,11 +58,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "1 -> 0",
     ): "each takes the cell of the one before, and the last is the same",
     (
-        "shared/passes/apply.py",
-        "if workers == 1 or len(items) < 2:",
-        "1 -> 0",
-    ): "a pool of one thread does one thing after the other as well",
-    (
         "shared/passes/trust.py",
         "waited: float = 0.0",
         "0.0 -> 1.0",

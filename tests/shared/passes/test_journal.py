@@ -264,6 +264,20 @@ class TestBatches:
             (one.action, one.reason) for one in done.deferred
         ]
 
+    def test_one_worker_tells_of_each_before_the_next_begins(self) -> None:
+        """So that a pass that is killed has begun no more than it has told of, and one."""
+        spy, clock = Spy(), VirtualClock()
+        cloud = FakeCloud(clock=clock)
+        begin, open_ones = cloud.create, []
+
+        def create(asked: Create) -> Snapshot:
+            open_ones.append(len(cloud.calls) - len(spy.ended))
+            return begin(asked)
+
+        cloud.create = create  # type: ignore[method-assign, assignment]
+        apply(Plan(now=NOON, creates=creates(10)), cloud, Deadline(clock, 600, 1), 1, spy)
+        assert [0] * 10 == open_ones
+
     def test_each_ends_exactly_once(self) -> None:
         """Made or missed, before the next batch begins."""
         clock, spy = VirtualClock(), Spy()

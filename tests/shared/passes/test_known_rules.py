@@ -14,6 +14,7 @@ from shared.request import Only, Request
 from tests.shared.builders import HOUR
 from tests.shared.objects_builders import claim, volume
 from tests.shared.passes.test_run import World
+from tests.shared.reports.test_pings import Switch
 
 KNOWN = "demo/rules/known.json"
 
@@ -223,3 +224,24 @@ def test_what_is_unpacked_to_no_end_cannot_be_read() -> None:
     whole = zlib.decompress(world.bucket.objects[KNOWN][0])
     world.bucket.put(KNOWN, zlib.compress(whole + b" " * MOST_BYTES), None)
     assert any("cannot be read" in text for text in lost(world.run().report))
+
+
+def test_what_is_missing_is_told_while_the_mirror_serves() -> None:
+    """A second fault hides no first one, which nobody has accepted: no heartbeat either."""
+    with Switch() as switch:
+        world = lived(6, heartbeat_url=switch.url)
+        assert switch.requests
+        world.cluster.items = world.cluster.items[:1]
+        for _ in range(5):  # believed after a while, and written into the mirror
+            world.run()
+            world.clock.advance(timedelta(minutes=10))
+        world.complete()
+        switch.requests.clear()
+        world.cluster.error = "connection refused"
+        report = world.run().report
+        assert report.mirror_in_use
+        assert 5 == report.summary.rules_lost
+        world.cluster.error = ""
+        world.bucket.trouble = lambda call, name: "before" if name == KNOWN else ""
+        assert any("cannot check" in text for text in lost(world.run().report))
+        assert [] == switch.requests

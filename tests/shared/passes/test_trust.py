@@ -23,7 +23,7 @@ from tests.clock import NOON
 from tests.shared.builders import DAY, HOUR, hourly
 from tests.shared.fake_bucket import MIRROR, FakeBucket, Trouble, storage_in
 from tests.shared.fake_cloud import FakeCloud, FakeCluster, ports
-from tests.shared.objects_builders import claim, decode, rules_of, volume
+from tests.shared.objects_builders import claim, decode, rules_of, snapshot_policy, volume
 from tests.shared.passes.test_run import DELTAS, World
 
 MINUTE = timedelta(minutes=1)
@@ -59,6 +59,22 @@ def test_rules_that_could_not_be_read_are_missed_as_well() -> None:
     made.cluster.items = made.cluster.items[3:]
     made.clock.advance(MINUTE)
     assert "the cluster's answer lost 3 of 4 rules of the mirror" in said(made.run().report)
+
+
+def test_a_note_hides_no_loss() -> None:
+    """A policy that selects nothing any more has a note, and its disks have lost their rule."""
+    made = World(1)
+    volumes = [
+        volume(f"pv-{n}", f"vol-{n + 9:017x}", claimed_by=("shop", f"c-{n}")) for n in range(4)
+    ]
+    claims = [claim(f"c-{n}", volume=f"pv-{n}", labels={"app": "db"}) for n in range(4)]
+    selector: dict[str, Any] = {"claimSelector": {"matchLabels": {"app": "db"}}}
+    made.cluster.items += (*volumes, *claims, snapshot_policy(deltas=DELTAS, **selector))
+    made.run()
+    for item in claims:
+        item["metadata"]["labels"] = {"app": "web"}
+    made.clock.advance(MINUTE)
+    assert "the cluster's answer lost 4 of 5 rules of the mirror" in said(made.run().report)
 
 
 @pytest.mark.parametrize("live", [True, False])

@@ -844,3 +844,13 @@ def test_what_nothing_covers_is_told_once(severity: Any, told: list[str]) -> Non
     bare = Uncovered(disk=None, namespace="shop", claim="data", volume="pv-data")
     made = planned(RuleSet(problems=(problem,), uncovered=(bare,)))
     assert told == [one.claim for one in made.uncovered]
+
+
+def test_rules_of_one_name_and_interval_have_an_order() -> None:
+    """Two policies select a claim: its snapshots' labels are the same however they are listed."""
+    rules = [
+        msgspec.structs.replace(rule(text, disk=A), source=Source("SnapshotPolicy", "", name))
+        for name, text in (("gold", "PT1H P1D"), ("silver", "PT1H PT6H P2D"), ("x", "PT1H P1D"))
+    ]
+    orders = [planned(order).creates[0].labels for order in (rules, rules[::-1])]
+    assert orders[0] == orders[1]
