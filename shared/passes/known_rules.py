@@ -11,7 +11,7 @@ from shared.bucket.storage import Storage
 from shared.errors import BucketError, Conflict
 from shared.model import Problem, RuleSet, Source
 from shared.ports import Stored
-from shared.reports.pings import CLUSTER_ID
+from shared.reports.pings import CLUSTER_ID, KNOWN
 from shared.rules.disks import disks_of
 from shared.rules.known import KIND, Known, Verdict, compare
 from shared.text import counted, shorten, words
@@ -57,11 +57,13 @@ class KnownRules:
             stored = self._bucket.get(self._name)
             known = _decode(stored) if stored else None
         except BucketError as error:
-            return Absence((_problem("known", f"cannot check whether rules are missing: {error}"),))
+            return Absence(
+                (_problem(KNOWN.name, f"cannot check whether rules are missing: {error}"),)
+            )
         except ValueError:
             if not self._accept:
                 said = f"{self._name} cannot be read, so missing rules are not noticed. "
-                return Absence((_problem("known", f"{said}To start again, {_ACCEPT}"),))
+                return Absence((_problem(KNOWN.name, f"{said}To start again, {_ACCEPT}"),))
             known = None
         verdict = compare(
             known, self._cluster, disks, now, self._window, self._accept, ruleset.held.keys()
@@ -103,7 +105,7 @@ class KnownRules:
             log.info("another pass has remembered the rules meanwhile")
         except BucketError as error:
             said = f"the rules could not be remembered, so that missing ones go unnoticed: {error}"
-            return [_problem("known", said)]
+            return [_problem(KNOWN.name, said)]
         return []
 
 

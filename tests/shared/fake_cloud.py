@@ -116,17 +116,23 @@ class FakeCloud:
 
 
 class FakeCluster:
-    """Holds objects, or an error instead; implements `ports.RulesSource`."""
+    """Holds objects, or an error instead; implements `ports.RulesSource`.
+
+    `refused` are kinds that may not be listed, each with why.
+    """
 
     live = True
 
     def __init__(self, *items: dict[str, Any], error: str = "") -> None:
         self.items, self.error = items, error
+        self.refused: dict[str, str] = {}
 
     def read(self) -> Objects:
         if self.error:
             raise ClusterError(self.error)
-        return decode(*self.items)
+        objects = decode(*self.items)
+        objects.refused |= self.refused
+        return objects
 
     def check(self) -> Iterable[Check]:
         yield Check("list everything", not self.error, self.error)

@@ -192,14 +192,7 @@ class TestStandIn:
         """One fault hides no other."""
         made = world()
         made.bucket.trouble = lambda call, name: "before" if name == MIRROR else ""
-        read = made.cluster.read
-
-        def refused() -> Objects:
-            objects = read()
-            objects.refused["SnapshotPolicy"] = "the API answered 403"
-            return objects
-
-        made.cluster.read = refused  # type: ignore[method-assign]
+        made.cluster.refused["SnapshotPolicy"] = "the API answered 403"
         told = said(made.run().report)
         assert "could not be compared" in told
         assert "the API answered 403" in told
@@ -467,13 +460,6 @@ def hourly_rule(name: str) -> Rule:
 def test_without_a_mirror_none_is_in_use() -> None:
     """A kind that may not be listed deletes nothing, and it is the cluster's own answer."""
     cluster = FakeCluster(volume(), claim(deltas=DELTAS))
-    read = cluster.read
-
-    def refused() -> Objects:
-        objects = read()
-        objects.refused["Namespace"] = "403"
-        return objects
-
-    cluster.read = refused  # type: ignore[method-assign]
+    cluster.refused["Namespace"] = "403"
     report = run(Request(), Settings(), ports(cluster, FakeCloud())).report
     assert not report.mirror_in_use
